@@ -1,0 +1,98 @@
+"""The published language and how it is stored and carried.
+
+Owns event types, the commit envelope, its codec and hash chain, the EventStore port with its adapters, command execution,
+the consumer loop and stream set-up. Knows no service and no rule.
+"""
+
+from libs.events.algorithms import Sealed
+from libs.events.commit import Actor, Commit
+from libs.events.demand import (
+    AssignmentAccepted,
+    AssignmentRecalled,
+    AssignmentReturned,
+    Basis,
+    Candidate,
+    Classification,
+    DemandAssigned,
+    DemandClassified,
+    DemandCorrected,
+    DemandEvent,
+    DemandResolved,
+    DemandSubmitted,
+    DemandSupplemented,
+    DemandWithdrawn,
+    Explanation,
+    ProgressReported,
+    RoutingInputs,
+    TermMatch,
+)
+from libs.events.errors import (
+    ClockAhead,
+    Conflict,
+    Corrupt,
+    Fenced,
+    GapDetected,
+    LiandongError,
+    NotFound,
+    Refused,
+    Unavailable,
+    UnknownEvent,
+)
+from libs.events.language import Event
+from libs.events.registry import (
+    CellOpened,
+    CredentialIssued,
+    CredentialRevoked,
+    NetworkRevisionPublished,
+    NetworkRevisionStaged,
+    RegistryEvent,
+    Role,
+)
+from libs.events.store import Append, EventStore, Outcome, Recorded, Stored
+
+__all__ = [
+    "Actor",
+    "Append",
+    "AssignmentAccepted",
+    "AssignmentRecalled",
+    "AssignmentReturned",
+    "Basis",
+    "Candidate",
+    "CellOpened",
+    "Classification",
+    "ClockAhead",
+    "Commit",
+    "Conflict",
+    "Corrupt",
+    "CredentialIssued",
+    "CredentialRevoked",
+    "DemandAssigned",
+    "DemandClassified",
+    "DemandCorrected",
+    "DemandEvent",
+    "DemandResolved",
+    "DemandSubmitted",
+    "DemandSupplemented",
+    "DemandWithdrawn",
+    "Event",
+    "EventStore",
+    "Explanation",
+    "Fenced",
+    "GapDetected",
+    "LiandongError",
+    "NetworkRevisionPublished",
+    "NetworkRevisionStaged",
+    "NotFound",
+    "Outcome",
+    "ProgressReported",
+    "Recorded",
+    "Refused",
+    "RegistryEvent",
+    "Role",
+    "RoutingInputs",
+    "Sealed",
+    "Stored",
+    "TermMatch",
+    "Unavailable",
+    "UnknownEvent",
+]

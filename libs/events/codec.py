@@ -1,0 +1,115 @@
+"""JSON codec of commits: exact bytes out, typed events in, schema numbers and upcasters in between.
+
+Writers are strict (one schema, no nulls), readers tolerant (unknown members are ignored, old schemas upcast).
+Unknown event types raise UnknownEvent: views skip them, deciders answer 503 for that demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, get_args
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from libs.events.algorithms import DigestName, digest, digest_name
+from libs.events.commit import ENVELOPE, Actor, Commit
+from libs.events.demand import DemandEvent
+from libs.events.errors import Corrupt, UnknownEvent
+from libs.events.language import Event
+from libs.events.registry import RegistryEvent
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+TYPES: Final[Mapping[str, type[Event]]] = {cls.__name__: cls for cls in (*get_args(DemandEvent), *get_args(RegistryEvent))}
+
+# (type, schema) -> pure function to the next schema. Add one line when an event's schema number grows; never edit one.
+UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {}
+
+
+def encode(commit: Commit) -> bytes:
+    """Serialise a commit to the exact bytes that are stored, hashed and archived."""
+    head: dict[str, Any] = {"v": ENVELOPE, _entity_member(commit.entity): commit.entity, "ver": commit.version}
+    if commit.prev is not None:
+        head["prev"] = commit.prev
+    head["command"] = commit.command
+    head["command_id"] = commit.command_id
+    if commit.request is not None:
+        head["request"] = commit.request
+    head["at"] = commit.at.isoformat(timespec="milliseconds")
+    head["actor"] = commit.actor
+    events = b",".join(
+        b'{"type":"%s","schema":%d,"data":%s}' % (type(event).__name__.encode(), event.schema_version, to_json(event, exclude_none=True))
+        for event in commit.events
+    )
+    return to_json(head, exclude_none=True)[:-1] + b',"events":[' + events + b"]}"
+
+
+def decode(body: bytes, upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS) -> Commit:
+    """Read a commit back. Raises UnknownEvent for a type or schema of the future, Corrupt for anything else unreadable."""
+    envelope = decode_envelope(body)
+    try:
+        return Commit(
+            entity=envelope["demand"] if "demand" in envelope else envelope["entity"],
+            version=envelope["ver"],
+            prev=envelope.get("prev"),
+            command=envelope["command"],
+            command_id=envelope["command_id"],
+            request=envelope.get("request"),
+            at=datetime.fromisoformat(envelope["at"]),
+            actor=Actor.model_validate(envelope["actor"]),
+            events=tuple(_event(item, upcasters) for item in envelope["events"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Corrupt(f"commit does not decode: {type(error).__name__}") from error
+
+
+def decode_envelope(body: bytes) -> dict[str, Any]:
+    """Parse a commit to plain JSON without looking at its events. Raises Corrupt."""
+    try:
+        envelope = from_json(body)
+    except ValueError as error:
+        raise Corrupt("commit is not JSON") from error
+    if not isinstance(envelope, dict):
+        raise Corrupt("commit is not an object")
+    if envelope.get("v") != ENVELOPE:
+        raise UnknownEvent("unknown envelope version")
+    return envelope
+
+
+def peek_command_id(body: bytes) -> str:
+    """The command id of stored bytes: what tells a replay from a stranger."""
+    return str(decode_envelope(body)["command_id"])
+
+
+def chain(body: bytes, name: DigestName = "sha256") -> str:
+    """The value the next commit carries as `prev`: a named digest over the exact bytes."""
+    return digest(body, name)
+
+
+def follows(body: bytes, commit: Commit, *, previous: bytes | None, previous_version: int) -> bool:
+    """Tell whether a commit is the contiguous, hash-linked successor of `previous` (None: the first)."""
+    if commit.version != previous_version + 1:
+        return False
+    if previous is None:
+        return commit.prev is None
+    return commit.prev is not None and commit.prev == chain(previous, digest_name(commit.prev))
+
+
+def _entity_member(entity: str) -> str:
+    return "entity" if "." in entity else "demand"
+
+
+def _event(item: dict[str, Any], upcasters: Mapping[tuple[str, int], Upcaster]) -> Event:
+    name, schema, data = item["type"], item["schema"], item["data"]
+    cls = TYPES.get(name)
+    if cls is None or schema > cls.schema_version:
+        raise UnknownEvent(f"{name} schema {schema}")
+    while schema < cls.schema_version:
+        data = upcasters[name, schema](data)
+        schema += 1
+    try:
+        return cls.model_validate(data)
+    except ValidationError as error:
+        raise Corrupt(f"{name} does not decode") from error
