@@ -1,0 +1,76 @@
+"""Composition root of intake: opens everything, closes it in reverse."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from fastapi import FastAPI
+
+from libs.chassis.app import build_app
+from libs.chassis.commands import CommandDesk
+from libs.chassis.database import create_engine, ping
+from libs.chassis.follower import DirectoryFollower
+from libs.chassis.keyring import Kek, KeyPool, KeyRing
+from libs.chassis.nats import connect
+from libs.chassis.settings import BadSetting, read_secret
+from libs.events.jetstream import JetStreamEventStore
+from libs.events.streams import stream_differences, sync_always
+from services.intake.api import routes
+from services.intake.rooms import Rooms
+from services.intake.settings import IntakeSettings
+
+
+def create_app(settings: IntakeSettings) -> FastAPI:
+    """Build the application; nothing is opened before its lifespan."""
+    if settings.kek_file is None or settings.salt_file is None:
+        raise BadSetting("INTAKE_KEK_FILE and INTAKE_SALT_FILE must be set")
+    kek, salt = Kek(read_secret(settings.kek_file)), read_secret(settings.salt_file)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        async with AsyncExitStack() as stack:
+            connection = await connect(settings, "intake")
+            stack.push_async_callback(connection.close)
+            store = JetStreamEventStore(connection)
+            stack.push_async_callback(store.close)
+            engine = create_engine(settings, pool_size=4)
+            stack.push_async_callback(engine.dispose)
+            pool = KeyPool(engine, kek, size=settings.key_pool, low=settings.key_pool // 2, random_bytes=secrets.token_bytes, now=_now)
+            await pool.start()
+            stack.push_async_callback(pool.stop)
+            follower = DirectoryFollower(store, now=_now, max_age=timedelta(seconds=settings.registry_max_age_seconds))
+            await follower.start()
+            stack.push_async_callback(follower.stop)
+            desk = CommandDesk(store, KeyRing(engine, kek), _now, secrets.token_bytes)
+            app.state.follower = follower
+            app.state.connection = connection
+            app.state.engine = engine
+            app.state.rooms = Rooms(desk, pool, follower, salt, settings.tracker_url)
+            yield
+
+    async def readiness(app: FastAPI) -> dict[str, bool]:
+        follower: DirectoryFollower = app.state.follower
+        cells = list(follower.directory.cells) or [settings.cell]
+        return {
+            "streams": not await stream_differences(app.state.connection, cells, settings.replicas),
+            "sync_always": await sync_always(settings.nats_monitor_url),
+            "registry": follower.ready,
+            "database": await ping(app.state.engine),
+        }
+
+    return build_app(
+        name="intake",
+        title_zh="联动 · 受理入口",
+        title_en="Liandong intake",
+        settings=settings,
+        lifespan=lifespan,
+        routes=[routes],
+        readiness=readiness,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,109 @@
+"""What partners send and get: the wire shapes of intake with their examples. Unknown members are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+Code = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z_\-一-鿿]+$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z._:/#-]+$")]
+Phone = Annotated[str, StringConstraints(min_length=3, max_length=32, pattern=r"^[0-9+() -]+$")]
+Uscc = Annotated[str, StringConstraints(min_length=18, max_length=18)]
+
+
+class Strict(BaseModel):
+    """Unknown members are a mistake of the sender, so they are refused rather than dropped."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Contact(Strict):
+    """Who to talk to. Encrypted before it leaves this process."""
+
+    name: Line
+    phone: Phone
+
+
+class Requester(Strict):
+    """The enterprise (企业) that asks. `uscc`: unified social credit code, GB 32100, check digit verified."""
+
+    name: Line
+    uscc: Uscc
+    contact: Contact
+
+
+_EXAMPLE: Final[dict[str, JsonValue]] = {
+    "channel": "partner",
+    "title": "注塑车间数字化改造：找技术服务机构",
+    "description": "样例诉求：车间有十二台注塑机，想上数据采集和排产系统，请推荐服务机构并告知补助政策。",
+    "region": "330206",
+    "urgency": "normal",
+    "partner_ref": "YL-8812",
+    "requester": {
+        "name": "样例精密部件有限公司",
+        "uscc": "91330200MA2AEXAM19",
+        "contact": {"name": "样例联系人", "phone": "0574-00000000"},
+    },
+}
+
+
+class DemandInput(Strict):
+    """A demand (诉求) as a partner submits it. Codes: `GET /v1/codes/{name}` of the registry."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
+
+    channel: Code = Field(description="来源渠道 · channel: web phone wechat counter visit video partner")
+    title: Line = Field(description="一句话说清要什么 · what is asked, in one sentence")
+    description: Text = Field(description="详细情况 · details")
+    category: Code | None = Field(None, description="服务类别，不填则由规则归类 · category; left out: classified by rule")
+    region: Code = Field(description="GB/T 2260 六位或 GB/T 10114 九位代码 · region code, 6 or 9 digits")
+    carrier: Code | None = Field(None, description="园区或功能区 · zone or park")
+    industry: Code | None = Field(None, description="GB/T 4754 门类或大类 · industry section or division")
+    urgency: Code = Field("normal", description="紧急程度 · normal urgent critical")
+    partner_ref: Reference | None = Field(None, description="贵方编号 · your own reference")
+    sample: bool = Field(False, description="样例数据 · fictitious sample data")
+    requester: Requester
+
+
+class SupplementInput(Strict):
+    """More information on an open demand (补充)."""
+
+    note: Text
+
+
+class CorrectionInput(Strict):
+    """Members to correct (更正); members left out stay. Possible until a node has accepted."""
+
+    title: Line | None = None
+    description: Text | None = None
+    category: Code | None = None
+    region: Code | None = None
+    carrier: Code | None = None
+    industry: Code | None = None
+    urgency: Code | None = None
+    requester: Requester | None = None
+
+
+class WithdrawalInput(Strict):
+    """Take the demand back (撤回); the reason is optional."""
+
+    reason: Text | None = None
+
+
+class Links(BaseModel):
+    """Where to read on."""
+
+    demand: str
+    trail: str
+
+
+class Receipt(BaseModel):
+    """Answer to a command: where the demand stood right after it. A replay gets the same."""
+
+    id: str
+    version: int
+    status: str
+    links: Links

@@ -1,0 +1,109 @@
+"""Submit one demand: derive its id, seal what is personal, append, and answer replays from the stream itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic_core import to_json
+
+from libs.chassis.auth import Caller
+from libs.chassis.commands import CommandDesk, request_mac, sealer
+from libs.chassis.keyring import KeyPool
+from libs.demand import INITIAL, DemandState, evolve
+from libs.directory import Directory, Network
+from libs.events import Actor, DemandSubmitted, Refused, Unavailable
+from libs.events.execute import Done, Fold, Order, execute
+from libs.events.names import command_id, demand_id, demand_subject, enterprise_id
+from services.intake.codes import check_codes
+from services.intake.domain import SubmitDemand, decide
+from services.intake.shapes import DemandInput
+
+COMMAND = "SubmitDemand"
+
+
+class NoOpenCell(Unavailable):
+    """No cell takes new demands now."""
+
+    code = "no_open_cell"
+
+
+async def submit(
+    desk: CommandDesk,
+    pool: KeyPool,
+    directory: Directory,
+    salt: bytes,
+    caller: Caller,
+    actor: Actor,
+    key: str,
+    body: DemandInput,
+    headers: Mapping[str, str],
+) -> Done[DemandState]:
+    """Run SubmitDemand. The same party and key always reach the same stream; the stored request tells a replay from a misuse.
+
+    Raises Refused (codes, idempotency_key_reused), Unavailable (store away, pool empty, no open cell).
+    """
+    network = network_of(directory, caller)
+    codes = check_codes(network, body)
+    cell = open_cell(directory)
+    demand = demand_id(network.name, cell, salt=salt, party=caller.party, key=key)
+    identity = command_id(demand, COMMAND, caller.party, key)
+    data_key = pool.take()
+    request = request_mac(data_key, body)
+    seal = sealer(data_key, demand=demand, command_id=identity, random_bytes=desk.random_bytes)
+    assert codes.region is not None
+    event = DemandSubmitted.model_construct(
+        network=network.name,
+        channel=body.channel,
+        category=codes.category,
+        region=codes.region,
+        carrier=codes.carrier,
+        industry=codes.industry,
+        urgency=body.urgency,
+        partner_ref=body.partner_ref,
+        party=caller.party,
+        enterprise=enterprise_id(network.name, salt=salt, uscc=body.requester.uscc),
+        desk=network.hub.id,
+        sample=body.sample,
+        title=seal("title", body.title),
+        description=seal("description", body.description),
+        requester=seal("requester", to_json(body.requester).decode()),
+    )
+    command = SubmitDemand(event)
+    order: Order[DemandState] = Order(
+        subject=demand_subject(demand),
+        entity=demand,
+        command=COMMAND,
+        command_id=identity,
+        actor=actor,
+        decide=lambda state: decide(command, state),
+        request=request,
+        known=Fold(INITIAL),
+        headers=headers,
+    )
+    done = await execute(desk.store, order, initial=INITIAL, evolve=evolve, now=desk.now)
+    if done.replayed:
+        await _require_same_request(desk, done, body)
+    return done
+
+
+async def _require_same_request(desk: CommandDesk, done: Done[DemandState], body: DemandInput) -> None:
+    assert done.commit is not None
+    stored_key = await desk.keys.get(done.fold.state.key_id)
+    if request_mac(stored_key, body) != done.commit.request:
+        raise Refused("idempotency_key_reused")
+
+
+def network_of(directory: Directory, caller: Caller) -> Network:
+    """The network a key belongs to. Raises Refused(network_unknown)."""
+    network = directory.networks.get(caller.network or "")
+    if network is None:
+        raise Refused("network_unknown")
+    return network
+
+
+def open_cell(directory: Directory) -> str:
+    """The youngest open cell. Raises NoOpenCell."""
+    cells = [cell for cell, status in directory.cells.items() if status == "open"]
+    if not cells:
+        raise NoOpenCell("no open cell")
+    return cells[-1]

@@ -1,0 +1,87 @@
+"""Composition root of the registry: opens everything, puts the first facts in place, closes in reverse."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from fastapi import FastAPI
+from libs.chassis.app import build_app
+
+from libs.chassis.auth import digest_of, key_id_of
+from libs.chassis.follower import DirectoryFollower
+from libs.chassis.nats import connect
+from libs.chassis.settings import BadSetting
+from libs.events import Actor
+from libs.events.jetstream import JetStreamEventStore
+from libs.events.streams import stream_differences, sync_always
+from services.registry import api, reading
+from services.registry.domain import IssueCredential, OpenCell
+from services.registry.rooms import Rooms
+from services.registry.settings import RegistrySettings
+
+STAGED_PART_LIMIT = 200 * 1024
+FOUNDER = Actor(kind="system", id="registry", role="system_admin")
+
+
+def create_app(settings: RegistrySettings) -> FastAPI:
+    """Build the application; nothing is opened before its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        async with AsyncExitStack() as stack:
+            connection = await connect(settings, "registry")
+            stack.push_async_callback(connection.close)
+            store = JetStreamEventStore(connection)
+            stack.push_async_callback(store.close)
+            follower = DirectoryFollower(store, now=_now, max_age=timedelta(seconds=settings.registry_max_age_seconds))
+            await follower.start()
+            stack.push_async_callback(follower.stop)
+            rooms = Rooms(store, follower, _now, secrets.token_bytes)
+            app.state.connection = connection
+            app.state.follower = follower
+            app.state.rooms = rooms
+            await _found(rooms, settings)
+            yield
+
+    async def readiness(app: FastAPI) -> dict[str, bool]:
+        follower: DirectoryFollower = app.state.follower
+        cells = list(follower.directory.cells) or [settings.cell]
+        return {
+            "streams": not await stream_differences(app.state.connection, cells, settings.replicas),
+            "sync_always": await sync_always(settings.nats_monitor_url),
+            "registry": follower.ready,
+        }
+
+    return build_app(
+        name="registry",
+        title_zh="联动 · 节点名录",
+        title_en="Liandong registry",
+        settings=settings,
+        lifespan=lifespan,
+        routes=[reading.routes, api.routes],
+        readiness=readiness,
+        body_limit=STAGED_PART_LIMIT,
+    )
+
+
+async def _found(rooms: Rooms, settings: RegistrySettings) -> None:
+    """The first facts of a new installation: an open cell, and the first security administrator's key."""
+    await rooms.run(OpenCell(settings.cell), FOUNDER, "founding")
+    if settings.bootstrap_key is None:
+        return
+    key = settings.bootstrap_key.get_secret_value()
+    key_id = key_id_of(key)
+    if key_id is None:
+        raise BadSetting("REGISTRY_BOOTSTRAP_KEY is not a key (ld_<key id>_<secret>)")
+    if key_id not in rooms.follower.directory.credentials:
+        command = IssueCredential(
+            key_id, digest_of(key), "first-security-admin", "security_admin", None, None, "first security administrator", None
+        )
+        await rooms.run(command, FOUNDER, "founding")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
