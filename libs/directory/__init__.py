@@ -1,0 +1,70 @@
+"""The directory 名录: networks, nodes, routing policy, credentials and cells as pure values.
+
+Owns the shapes of a network's data, the rules between its parts, the reading of its files, and the value folded from the
+registry's events. Never does I/O beyond reading a folder it is given; knows no clock, no service and no HTTP.
+"""
+
+from libs.directory.checks import check_content
+from libs.directory.differences import ContentDiff, FieldChange, RowChange, TableDiff, diff
+from libs.directory.files import load_network
+from libs.directory.graph import STEPS, Fit, Network
+from libs.directory.model import (
+    Carrier,
+    Category,
+    CodeEntry,
+    CodeList,
+    NetworkContent,
+    NetworkInfo,
+    Node,
+    NodeKind,
+    Region,
+    Taxonomy,
+    Term,
+)
+from libs.directory.policy import ClockPack, Predicate, RoutingPolicy
+from libs.directory.problems import BrokenContent, FileProblem, Finding, NetworkFileError
+from libs.directory.sections import Section, digest, from_sections, to_sections
+from libs.directory.shapes import CodeListName, PredicateName, Step
+from libs.directory.state import Credential, Directory, Fault, evolve
+
+__all__ = [
+    "STEPS",
+    "BrokenContent",
+    "Carrier",
+    "Category",
+    "ClockPack",
+    "CodeEntry",
+    "CodeList",
+    "CodeListName",
+    "ContentDiff",
+    "Credential",
+    "Directory",
+    "Fault",
+    "FieldChange",
+    "FileProblem",
+    "Finding",
+    "Fit",
+    "Network",
+    "NetworkContent",
+    "NetworkFileError",
+    "NetworkInfo",
+    "Node",
+    "NodeKind",
+    "Predicate",
+    "PredicateName",
+    "Region",
+    "RoutingPolicy",
+    "RowChange",
+    "Section",
+    "Step",
+    "TableDiff",
+    "Taxonomy",
+    "Term",
+    "check_content",
+    "diff",
+    "digest",
+    "evolve",
+    "from_sections",
+    "load_network",
+    "to_sections",
+]
