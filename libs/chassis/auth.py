@@ -1,0 +1,137 @@
+"""Machine keys and rights 权限: who calls, and what that caller may see and do. Pure; territory comes from the directory.
+
+A key is `ld_<key_id>_<secret>` and belongs to one person or system. Only its digest is a registry fact, so every service checks it
+locally. Rights follow the `supervises` tree alone (design: territory).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from libs.directory import Directory
+from libs.events.algorithms import digest
+from libs.events.errors import Refused
+from libs.events.names import crockford
+from libs.events.registry import Role
+
+KEY_ID_CHARS: Final = 12
+SECRET_BYTES: Final = 32
+SECRET_CHARS: Final = 52
+_KEY: Final = re.compile(rf"^ld_([0-9a-hjkmnp-tv-z]{{{KEY_ID_CHARS}}})_[0-9a-hjkmnp-tv-z]{{{SECRET_CHARS}}}$")
+_NO_DIGEST: Final = "sha256:" + "0" * 64
+_WHOLE_NETWORK: Final = frozenset({"bureau", "centre", "operator", "auditor"})
+_SUBTREE: Final = frozenset({"coordinator", "county_bureau"})
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A fresh key: `key` is shown once to its owner, `digest` is what the registry stores."""
+
+    key_id: str
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, by pseudonymous ids only."""
+
+    key_id: str
+    party: str
+    role: Role
+    network: str | None
+    node: str | None
+    label: str
+
+
+def new_key(random_bytes: Callable[[int], bytes], key_id: str | None = None) -> NewKey:
+    """Make a key with 256 random bits. `random_bytes` is `secrets.token_bytes` outside tests; `key_id` is random unless given."""
+    key_id = key_id or crockford(random_bytes(8))[:KEY_ID_CHARS]
+    key = f"ld_{key_id}_{crockford(random_bytes(SECRET_BYTES))}"
+    return NewKey(key_id, key, digest_of(key))
+
+
+def digest_of(key: str) -> str:
+    """The named digest of a key, `sha256:<hex>`. The secret has 256 bits, so a slow hash would add nothing."""
+    return digest(key.encode())
+
+
+def key_id_of(key: str) -> str | None:
+    """The key id inside a key; None if it is not one."""
+    match = _KEY.match(key)
+    return match[1] if match is not None else None
+
+
+def authenticate(directory: Directory, authorization_header: str | None, now: datetime) -> Caller:
+    """Tell who calls. Raises Refused: key_missing, key_invalid, key_revoked (only to who holds the very key), key_expired."""
+    if not authorization_header:
+        raise Refused("key_missing")
+    scheme, _, key = authorization_header.partition(" ")
+    key = key.strip()
+    key_id = key_id_of(key) if scheme.lower() == "bearer" else None
+    if key_id is None:
+        raise Refused("key_invalid")
+    credential = directory.credentials.get(key_id)
+    expected = credential.digest if credential is not None else _NO_DIGEST
+    if not hmac.compare_digest(digest_of(key), expected) or credential is None:
+        raise Refused("key_invalid")
+    if credential.revoked:
+        raise Refused("key_revoked")
+    if credential.expires is not None and now >= credential.expires:
+        raise Refused("key_expired")
+    return Caller(credential.key_id, credential.party, credential.role, credential.network, credential.node, credential.label)
+
+
+def require_role(caller: Caller, *roles: Role) -> None:
+    """Let only these roles pass. Raises Refused forbidden."""
+    if caller.role not in roles:
+        raise Refused("forbidden")
+
+
+def sees_whole_network(caller: Caller, directory: Directory) -> bool:
+    """Tell whether a caller sees everything in its network: bureau, centre, operator (metadata), auditor, and the hub's coordinator."""
+    if caller.role in _WHOLE_NETWORK:
+        return True
+    network = directory.networks.get(caller.network or "")
+    return caller.role == "coordinator" and network is not None and caller.node == network.hub.id
+
+
+def visible_nodes(caller: Caller, directory: Directory) -> frozenset[str] | None:
+    """The nodes whose demands a caller sees; None means everything in its network.
+
+    A clerk sees its own node, a coordinator and a county bureau their subtree. A partner sees demands by its own party, never by
+    node, so its set is empty; so is that of the three administrators, who see no demands.
+    """
+    if sees_whole_network(caller, directory):
+        return None
+    network = directory.networks.get(caller.network or "")
+    if network is None or caller.node is None or not network.has(caller.node):
+        return frozenset()
+    if caller.role in _SUBTREE:
+        return network.subtree(caller.node)
+    return frozenset({caller.node}) if caller.role == "clerk" else frozenset()
+
+
+def sees_demand(caller: Caller, directory: Directory, *, network: str, party: str, nodes: frozenset[str]) -> bool:
+    """Tell whether a caller sees a demand of `party` that `nodes` hold or held, or whose hub they are."""
+    if caller.network != network:
+        return False
+    if caller.role == "partner":
+        return caller.party == party
+    visible = visible_nodes(caller, directory)
+    return visible is None or not visible.isdisjoint(nodes)
+
+
+def may_act_for(caller: Caller, directory: Directory, network: str, node: str) -> bool:
+    """Tell whether a caller may act as a node: a clerk as its own, a coordinator also as the nodes of its subtree."""
+    if caller.network != network or caller.node is None:
+        return False
+    if caller.role == "clerk":
+        return caller.node == node
+    found = directory.networks.get(network)
+    return caller.role == "coordinator" and found is not None and found.is_within(node, caller.node)

@@ -1,0 +1,253 @@
+"""The problem catalogue: one entry per stable code, in Chinese and English, with what to do about it.
+
+Codes are part of the API: add freely in the right group, never rename. `libs.chassis.problems` turns them into RFC 9457 documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """A kind of problem: HTTP status, title and advice in both languages, seconds for Retry-After where waiting helps."""
+
+    code: str
+    status: int
+    zh: str
+    en: str
+    do_zh: str
+    do_en: str
+    retry_after: int | None = None
+
+
+_K = ProblemKind
+
+_REQUEST: Final = (
+    _K("malformed_json", 400, "请求体不是有效的 JSON", "The body is not valid JSON", "请发送 UTF-8 编码的 JSON。", "Send JSON in UTF-8."),
+    _K("bad_request", 400, "请求有误", "Bad request", "请对照接口文档检查请求。", "Compare the request with the API document."),
+    _K(
+        "body_too_large",
+        413,
+        "请求体过大",
+        "The body is too large",
+        "请求体不得超过规定大小（一般 64 KB）。",
+        "Stay within the limit (64 KB).",
+    ),
+    _K(
+        "unsupported_media_type",
+        415,
+        "不支持的内容类型",
+        "Unsupported media type",
+        "请使用 Content-Type: application/json。",
+        "Use Content-Type: application/json.",
+    ),
+    _K(
+        "unknown_field",
+        422,
+        "含有未知字段",
+        "Unknown field",
+        "请去掉接口文档中没有的字段。",
+        "Remove members the API document does not have.",
+    ),
+    _K("missing_field", 422, "缺少必填字段", "A required field is missing", "请补上所指字段。", "Add the field that is named."),
+    _K("invalid_field", 422, "字段值不符合要求", "A field is not valid", "请按接口文档修改所指字段。", "Correct the field that is named."),
+    _K(
+        "invalid_parameter",
+        422,
+        "参数不符合要求",
+        "A parameter is not valid",
+        "请按接口文档修改参数。",
+        "Correct the parameter that is named.",
+    ),
+    _K("bad_cursor", 400, "翻页游标无效", "The cursor is not valid", "请从第一页重新开始。", "Start again from the first page."),
+    _K("not_found", 404, "没有这个地址", "No such address", "请检查地址。", "Check the address."),
+    _K("method_not_allowed", 405, "此地址不支持该方法", "Method not allowed", "请使用 Allow 中的方法。", "Use a method named in Allow."),
+)
+
+_CODES: Final = (
+    _K(
+        "unknown_category",
+        422,
+        "没有这个服务类别",
+        "Unknown category",
+        "请使用代码表 categories 中的代码。",
+        "Use a code of list categories.",
+    ),
+    _K(
+        "unknown_region",
+        422,
+        "没有这个区域代码",
+        "Unknown region",
+        "请使用本网络范围内的 GB/T 2260 代码。",
+        "Use a GB/T 2260 code of this network.",
+    ),
+    _K("unknown_carrier", 422, "没有这个载体", "Unknown carrier", "请使用代码表 carriers 中的代码。", "Use an id of list carriers."),
+    _K("unknown_industry", 422, "没有这个行业代码", "Unknown industry", "请使用 GB/T 4754 代码。", "Use a GB/T 4754 code."),
+    _K("unknown_channel", 422, "没有这个渠道", "Unknown channel", "请使用代码表 channels 中的代码。", "Use a code of list channels."),
+    _K("unknown_urgency", 422, "没有这个紧急程度", "Unknown urgency", "请使用代码表 urgency 中的代码。", "Use a code of list urgency."),
+    _K("unknown_code", 422, "没有这个代码", "Unknown code", "请使用代码表中的代码。", "Use a code of the code list."),
+    _K(
+        "unknown_return_reason",
+        422,
+        "没有这个退回原因",
+        "Unknown return reason",
+        "请使用代码表 return_reasons。",
+        "Use list return_reasons.",
+    ),
+    _K("unknown_result", 422, "没有这个办理结果", "Unknown result", "请使用代码表 resolve_results。", "Use list resolve_results."),
+    _K(
+        "invalid_uscc",
+        422,
+        "统一社会信用代码有误",
+        "The social credit code is not valid",
+        "请核对 18 位代码及校验位（GB 32100）。",
+        "Check the 18 characters and the check digit (GB 32100).",
+    ),
+)
+
+_IDEMPOTENCE: Final = (
+    _K(
+        "idempotency_key_missing",
+        400,
+        "缺少 Idempotency-Key",
+        "Idempotency-Key is missing",
+        "每个 POST 请求都要带 Idempotency-Key。",
+        "Send an Idempotency-Key with every POST.",
+    ),
+    _K(
+        "idempotency_key_invalid",
+        400,
+        "Idempotency-Key 无效",
+        "Idempotency-Key is not valid",
+        "长度 1–128，只用 A-Z a-z 0-9 . _ ~ : / + = -。",
+        "Use 1-128 characters of A-Z a-z 0-9 . _ ~ : / + = -.",
+    ),
+    _K(
+        "idempotency_key_reused",
+        422,
+        "同一 Idempotency-Key 已用于另一请求",
+        "This Idempotency-Key was used for another request",
+        "新请求请换一个新的值。",
+        "Use a new value for a new request.",
+    ),
+    _K(
+        "if_match_invalid",
+        400,
+        "If-Match 无效",
+        "If-Match is not valid",
+        '请写成带引号的版本号，如 "3"。',
+        'Write the version in quotes, like "3".',
+    ),
+    _K("stale_version", 412, "诉求已有更新的版本", "The demand has a newer version", "请重新读取后再提交。", "Read it again, then decide."),
+)
+
+_RIGHTS: Final = (
+    _K("key_missing", 401, "缺少密钥", "A key is missing", "请发送 Authorization: Bearer <密钥>。", "Send Authorization: Bearer <key>."),
+    _K("key_invalid", 401, "密钥无效", "The key is not valid", "请核对密钥。", "Check the key."),
+    _K(
+        "key_revoked",
+        401,
+        "密钥已吊销",
+        "The key was revoked",
+        "请向安全管理员申请新密钥。",
+        "Ask the security administrator for a new key.",
+    ),
+    _K(
+        "key_expired",
+        401,
+        "密钥已过期",
+        "The key has expired",
+        "请向安全管理员申请新密钥。",
+        "Ask the security administrator for a new key.",
+    ),
+    _K(
+        "forbidden",
+        403,
+        "无权进行此操作",
+        "Not allowed",
+        "此密钥的角色或辖区不包括此操作。",
+        "The key's role or territory does not cover this.",
+    ),
+    _K(
+        "wrong_actor",
+        403,
+        "此派单不由您办理",
+        "This assignment is not yours",
+        "只有承办节点可以办理。",
+        "Only the node that holds it may act.",
+    ),
+    _K("rate_limited", 429, "请求过于频繁", "Too many requests", "请按 Retry-After 稍后再试。", "Wait as Retry-After says."),
+)
+
+_ENTITIES: Final = (
+    _K("demand_not_found", 404, "没有这件诉求", "No such demand", "请核对诉求编号。", "Check the demand's id."),
+    _K("assignment_not_found", 404, "没有这个派单", "No such assignment", "请核对派单编号。", "Check the assignment's id."),
+    _K("node_not_found", 404, "没有这个节点", "No such node", "请核对节点编号。", "Check the node's id."),
+    _K("network_not_found", 404, "没有这个网络", "No such network", "请核对网络名称。", "Check the network's name."),
+    _K("network_unknown", 422, "没有这个网络", "Unknown network", "请核对网络名称。", "Check the network's name."),
+    _K("code_list_not_found", 404, "没有这个代码表", "No such code list", "请核对代码表名称。", "Check the list's name."),
+    _K("revision_not_found", 404, "没有这个网络版本", "No such revision", "请核对版本。", "Check the revision."),
+    _K("credential_not_found", 404, "没有这个密钥", "No such key", "请核对密钥编号。", "Check the key id."),
+    _K("cell_not_found", 404, "没有这个分区", "No such cell", "请核对分区。", "Check the cell."),
+    _K("key_not_found", 404, "数据密钥不存在", "No such data key", "内容已清除或不可读。", "The content was erased or cannot be read."),
+)
+
+_LIFE_CYCLE: Final = (
+    _K(
+        "illegal_transition",
+        409,
+        "当前状态不允许此操作",
+        "Not possible in this state",
+        "请重新读取诉求的状态。",
+        "Read the demand's state again.",
+    ),
+    _K("conflict", 409, "他人刚刚更新了同一对象", "Somebody else was first", "请重新读取后再试。", "Read again, then try again.", 1),
+    _K("return_reason_missing", 422, "退回须有原因", "A return needs a reason", "请给出退回原因代码。", "Give a coded reason."),
+    _K(
+        "last_resort_cannot_return",
+        409,
+        "兜底枢纽不能退回",
+        "The last resort cannot return",
+        "请办理，或转派给其他节点。",
+        "Handle it, or assign another node.",
+    ),
+    _K(
+        "network_file_invalid",
+        422,
+        "网络数据有误",
+        "The network's data is not valid",
+        "请按所列规则修改后重试。",
+        "Correct what is listed.",
+    ),
+    _K(
+        "self_revocation",
+        409,
+        "不能吊销自己的密钥",
+        "A key cannot revoke itself",
+        "请由另一位安全管理员办理。",
+        "Ask another administrator.",
+    ),
+    _K("already_exists", 409, "已经存在", "It exists already", "请使用已有的对象。", "Use what exists."),
+)
+
+_OURS: Final = (
+    _K("key_pool_empty", 503, "系统繁忙", "Busy", "请稍后用同一 Idempotency-Key 重试。", "Try again with the same Idempotency-Key.", 1),
+    _K(
+        "store_unavailable", 503, "存储暂不可用", "The store is away", "请稍后用同一 Idempotency-Key 重试。", "Repeat with the same key.", 1
+    ),
+    _K("registry_stale", 503, "节点名录未能更新", "The registry is out of date here", "请稍后再试。", "Try again soon.", 5),
+    _K("no_open_cell", 503, "暂无可受理分区", "No cell takes new demands", "请稍后再试。", "Try again soon.", 5),
+    _K("clock_ahead", 503, "系统时钟异常", "A clock is wrong", "已报警，请稍后再试。", "Operators are alarmed; try again later.", 30),
+    _K("unreadable_demand", 503, "此诉求暂不可读", "This demand cannot be read now", "已报警，请稍后再试。", "Operators are alarmed.", 60),
+    _K("view_behind", 503, "视图尚未更新到该版本", "The view is not there yet", "请稍后再试。", "Try again soon.", 1),
+    _K("timeout", 504, "处理超时", "Timed out", "请稍后用同一 Idempotency-Key 重试。", "Repeat with the same Idempotency-Key.", 1),
+    _K("internal", 500, "系统内部错误", "Internal error", "请将 trace_id 告知管理员。", "Tell an operator the trace_id."),
+)
+
+CATALOGUE: Final[Mapping[str, ProblemKind]] = {
+    kind.code: kind for group in (_REQUEST, _CODES, _IDEMPOTENCE, _RIGHTS, _ENTITIES, _LIFE_CYCLE, _OURS) for kind in group
+}
+"""Every stable code. Groups: request, code lists, idempotence, rights, entities, life cycle, our own trouble."""
