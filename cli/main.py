@@ -1,0 +1,38 @@
+"""The `liandong` command: the list of its sub-commands, each in a file of its own beside this one."""
+
+import sys
+
+import typer
+
+from cli.key import key
+from cli.machine.run import run, tell
+from cli.machine.trouble import Trouble
+from cli.network import network
+
+app = typer.Typer(name="liandong", no_args_is_help=True, pretty_exceptions_enable=False, help="联动 Liandong: 一点提问、全网联动。")
+
+
+@app.callback()
+def _liandong() -> None:
+    # With a single command typer would drop its name.
+    pass
+
+
+app.command("run")(run)
+app.add_typer(network)
+app.add_typer(key)
+
+
+def main() -> None:
+    """Run the command line; a foreseeable failure is a sentence and exit code 1."""
+    try:
+        app()
+    except Trouble as trouble:
+        tell(trouble)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
