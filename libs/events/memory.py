@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime
 
-from libs.events.codec import peek_command_id
 from libs.events.errors import Conflict
 from libs.events.names import stream_of
 from libs.events.store import Append, Outcome, Recorded, Stored
@@ -21,6 +20,7 @@ class MemoryEventStore:
         self._now = now
         self._streams: defaultdict[str, list[Recorded]] = defaultdict(list)
         self._subjects: defaultdict[str, list[Recorded]] = defaultdict(list)
+        self._commits: dict[tuple[str, str], Recorded] = {}
         self._grown = asyncio.Condition()
 
     async def append(self, append: Append) -> Stored:
@@ -39,9 +39,9 @@ class MemoryEventStore:
 
     def _one(self, append: Append) -> Outcome:
         chain = self._subjects[append.subject]
-        for recorded in chain:
-            if recorded.seq > append.expected and peek_command_id(recorded.body) == append.commit_id:
-                return Stored(recorded.seq, replay=recorded)
+        replay = self._commits.get((append.subject, append.commit_id))
+        if replay is not None:
+            return Stored(replay.seq, replay=replay)
         actual = chain[-1].seq if chain else 0
         if actual != append.expected:
             return Conflict(append.subject, append.expected, actual)
@@ -49,6 +49,7 @@ class MemoryEventStore:
         recorded = Recorded(append.subject, len(stream) + 1, append.body, dict(append.headers), self._now())
         stream.append(recorded)
         chain.append(recorded)
+        self._commits[append.subject, append.commit_id] = recorded
         return Stored(recorded.seq)
 
     async def load(self, subject: str, after: int = 0, *, at_least: int = 0) -> list[Recorded]:
