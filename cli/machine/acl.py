@@ -2,6 +2,10 @@
 
 Wildcards stand for whole tokens (`DEMANDS_*` is no pattern), therefore the streams of all cells are named one by one. Nobody may change,
 purge or delete a stream, or delete a message; `keeper`, used while the machine starts, may create streams.
+
+What this does not stop (nats-server 2.15.1, measured): a request's reply subject is not checked, so a user who may only read can name
+`demand.…` as the place of the answer, and the stream stores the answer: an API document or a copy of a stored commit, never one of the
+user's making. Readers meet it as a commit that breaks the chain. Only an account per service would close it.
 """
 
 from collections.abc import Iterable, Sequence

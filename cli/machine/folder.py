@@ -23,6 +23,7 @@ from pathlib import Path
 from cli.machine.trouble import Trouble, disk_full
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+DEFAULT_FOLDER = CHECKOUT / ".liandong"
 NEEDED_BYTES = 500 * 1024 * 1024
 
 
@@ -82,16 +83,16 @@ class Folder:
         self.secrets.mkdir(mode=0o700, exist_ok=True)
         self.secrets.chmod(0o700)
 
-    def secret_file(self, name: str, prefix: str = "") -> Path:
-        """Return the file of a secret: 32 random bytes in hex after `prefix`; made once, then kept for ever."""
+    def secret_file(self, name: str) -> Path:
+        """Return the file of a secret: 32 random bytes in hex; made once, then kept for ever."""
         path = self.secrets / name
         if not path.exists():
-            write_atomically(path, prefix + secrets.token_hex(32) + "\n", mode=0o600)
+            write_atomically(path, secrets.token_hex(32) + "\n", mode=0o600)
         return path
 
-    def secret(self, name: str, prefix: str = "") -> str:
+    def secret(self, name: str) -> str:
         """Return a secret's text; made once, then kept for ever."""
-        return self.secret_file(name, prefix).read_text().strip()
+        return self.secret_file(name).read_text().strip()
 
     @contextlib.contextmanager
     def run_lock(self, patience: float = 10.0) -> Iterator[int]:

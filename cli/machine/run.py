@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.machine.folder import CHECKOUT, Folder
+from cli.machine.folder import DEFAULT_FOLDER, Folder
 from cli.machine.services import console_url, summary
 from cli.machine.start import LocalMachine, Options, Step
 from cli.machine.trouble import Trouble, from_os_error
@@ -26,7 +26,7 @@ def run(
     *,
     samples: Annotated[bool, typer.Option(help="示例诉求 Feed sample demands.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="就绪后输出一行 JSON. Print one line of JSON when ready.")] = False,
-    folder: Annotated[Path, typer.Option(help="数据目录 Where everything lies.")] = CHECKOUT / ".liandong",
+    folder: Annotated[Path, typer.Option(help="数据目录 Where everything lies.")] = DEFAULT_FOLDER,
     intake_port: PortOption = None,
     router_port: PortOption = None,
     tracker_port: PortOption = None,

@@ -69,6 +69,7 @@ def create_app(settings: IntakeSettings) -> FastAPI:
         lifespan=lifespan,
         routes=[routes],
         readiness=readiness,
+        rate=settings.rate,
     )
 
 

@@ -34,7 +34,9 @@ NODE_ROLES = ("clerk", "coordinator", "county_bureau")
 Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9]{1,31}$")]
 
 
-@routes.put("/v1/networks/{name}/revisions/{revision}/parts/{part}", summary="暂存 · Stage a part of a revision")
+@routes.put(
+    "/v1/networks/{name}/revisions/{revision}/parts/{part}", response_model_exclude_none=True, summary="暂存 · Stage a part of a revision"
+)
 async def stage(
     name: Name,
     revision: Slug,
@@ -51,7 +53,7 @@ async def stage(
     return Staged(network=name, revision=revision, part=part)
 
 
-@routes.post("/v1/networks/{name}/publication", summary="发布 · Publish a revision")
+@routes.post("/v1/networks/{name}/publication", response_model_exclude_none=True, summary="发布 · Publish a revision")
 async def publish(name: Name, body: PublicationInput, key: IdempotencyKey, caller: CallerDep, rooms: RoomsDep) -> NetworkSummary:
     """Put a completely staged, sound revision in force by one event. Publishing what is in force changes nothing."""
     from services.registry.reading import one_network
@@ -99,7 +101,7 @@ async def issue(body: CredentialInput, idempotency: IdempotencyKey, caller: Call
     return _json(issued.model_copy(update={"key": made.key}), 201)
 
 
-@routes.get("/v1/credentials", summary="密钥列表 · Keys")
+@routes.get("/v1/credentials", response_model_exclude_none=True, summary="密钥列表 · Keys")
 async def credentials(caller: CallerDep, rooms: RoomsDep) -> CredentialList:
     """All keys the caller may administer or audit, without the keys themselves."""
     require_role(caller, "security_admin", "audit_admin", "auditor")
@@ -107,7 +109,7 @@ async def credentials(caller: CallerDep, rooms: RoomsDep) -> CredentialList:
     return CredentialList(items=[_credential(known) for known in found if caller.network in (None, known.network)])
 
 
-@routes.post("/v1/credentials/{key_id}/revocation", summary="吊销密钥 · Revoke a key")
+@routes.post("/v1/credentials/{key_id}/revocation", response_model_exclude_none=True, summary="吊销密钥 · Revoke a key")
 async def revoke(key_id: Slug, body: RevocationInput, idempotency: IdempotencyKey, caller: CallerDep, rooms: RoomsDep) -> CredentialOut:
     """Make a key invalid for every service. Revoking a revoked key changes nothing."""
     require_role(caller, "security_admin")

@@ -8,8 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
-from libs.chassis.app import build_app
 
+from libs.chassis.app import build_app
 from libs.chassis.auth import digest_of, key_id_of
 from libs.chassis.follower import DirectoryFollower
 from libs.chassis.nats import connect

@@ -50,20 +50,20 @@ def network_for(rooms: Rooms, caller: Caller, name: str | None) -> Network:
     return network
 
 
-@routes.get("/v1/networks", summary="网络列表 · Networks")
+@routes.get("/v1/networks", response_model_exclude_none=True, summary="网络列表 · Networks")
 async def networks(caller: CallerDep, rooms: RoomsDep) -> NetworkList:
     """Every network the caller belongs to; administrators without a network see all."""
     found = rooms.follower.directory.networks.values()
     return NetworkList(items=[_summary(network) for network in found if caller.network in (None, network.name)])
 
 
-@routes.get("/v1/networks/{name}", summary="网络 · One network")
+@routes.get("/v1/networks/{name}", response_model_exclude_none=True, summary="网络 · One network")
 async def one_network(name: str, caller: CallerDep, rooms: RoomsDep) -> NetworkSummary:
     """The revision in force and its size."""
     return _summary(network_for(rooms, caller, name))
 
 
-@routes.get("/v1/networks/{name}/content", summary="网络全文 · Whole content of a network")
+@routes.get("/v1/networks/{name}/content", response_model_exclude_none=True, summary="网络全文 · Whole content of a network")
 async def content(name: str, caller: CallerDep, rooms: RoomsDep) -> Content:
     """All sections of the revision in force; `liandong network apply` compares against it."""
     network = network_for(rooms, caller, name)
@@ -71,7 +71,7 @@ async def content(name: str, caller: CallerDep, rooms: RoomsDep) -> Content:
     return Content(network=network.name, revision=network.revision, digest=network.digest, sections=parts)
 
 
-@routes.get("/v1/nodes", summary="节点列表 · Nodes")
+@routes.get("/v1/nodes", response_model_exclude_none=True, summary="节点列表 · Nodes")
 async def nodes(
     caller: CallerDep,
     rooms: RoomsDep,
@@ -97,14 +97,14 @@ async def nodes(
     return NodeList(items=[_node(found, node) for node in chosen[:limit]], next=more)
 
 
-@routes.get("/v1/nodes/{node}", summary="节点 · One node")
+@routes.get("/v1/nodes/{node}", response_model_exclude_none=True, summary="节点 · One node")
 async def one_node(node: str, caller: CallerDep, rooms: RoomsDep, network: NetworkName = None) -> NodeOut:
     """One node by id."""
     found = network_for(rooms, caller, network)
     return _node(found, _known(found, node))
 
 
-@routes.get("/v1/nodes/{node}/subtree", summary="下级节点 · Subtree")
+@routes.get("/v1/nodes/{node}/subtree", response_model_exclude_none=True, summary="下级节点 · Subtree")
 async def subtree(
     node: str,
     caller: CallerDep,
@@ -121,14 +121,14 @@ async def subtree(
     return NodeList(items=[_node(found, found.node(identity)) for identity in ids[:limit]], next=more)
 
 
-@routes.get("/v1/nodes/{node}/path", summary="上级路径 · Path up")
+@routes.get("/v1/nodes/{node}/path", response_model_exclude_none=True, summary="上级路径 · Path up")
 async def path_up(node: str, caller: CallerDep, rooms: RoomsDep, network: NetworkName = None) -> NodeList:
     """The node, its supervisors, the network's hub last."""
     found = network_for(rooms, caller, network)
     return NodeList(items=[_node(found, step) for step in found.path_up(_known(found, node).id)])
 
 
-@routes.get("/v1/codes/{name}", summary="代码表 · Code list")
+@routes.get("/v1/codes/{name}", response_model_exclude_none=True, summary="代码表 · Code list")
 async def codes(name: str, caller: CallerDep, rooms: RoomsDep, network: NetworkName = None) -> CodeListOut:
     """categories, regions, carriers, node_kinds, industries, channels, urgency, return_reasons, resolve_results."""
     found = network_for(rooms, caller, network)
