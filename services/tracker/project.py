@@ -1,0 +1,204 @@
+"""Fold commits into what people look at: pure functions over values, the same one by one, in batches and in a rebuild.
+
+Owns the shape of a demand's row and how each event changes it. Knows no database, no key and no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, assert_never, cast
+
+from libs.demand import Status
+from libs.events import (
+    AssignmentAccepted,
+    AssignmentRecalled,
+    AssignmentReturned,
+    Commit,
+    Corrupt,
+    DemandAssigned,
+    DemandClassified,
+    DemandCorrected,
+    DemandEvent,
+    DemandResolved,
+    DemandSubmitted,
+    DemandSupplemented,
+    DemandWithdrawn,
+    Event,
+    ProgressReported,
+    Sealed,
+)
+
+NextStep = Literal["route", "accept", "progress", "none"]
+
+NEXT_STEPS: dict[str, NextStep] = {
+    Status.SUBMITTED: "route",
+    Status.TRIAGE: "route",
+    Status.ASSIGNED: "accept",
+    Status.IN_PROGRESS: "progress",
+    Status.RESOLVED: "none",
+    Status.WITHDRAWN: "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DemandRow:
+    """One demand as lists show it. `nodes`: every node that ever held it, the desk first. `holder_node` None: nobody any more."""
+
+    id: str
+    network: str
+    cell: str
+    version: int
+    status: str
+    category: str | None
+    region: str
+    carrier: str | None
+    industry: str | None
+    urgency: str
+    channel: str
+    party: str
+    enterprise: str
+    partner_ref: str | None
+    holder_node: str | None
+    holder_assignment: str | None
+    holder_since: datetime | None
+    nodes: tuple[str, ...]
+    assignments: int
+    returns: int
+    submitted_at: datetime
+    updated_at: datetime
+    last_seq: int
+    sample: bool
+
+    @property
+    def next_step(self) -> NextStep:
+        """What has to happen next."""
+        return NEXT_STEPS.get(self.status, "none")
+
+    @property
+    def desk(self) -> str:
+        """The hub's desk that held it first."""
+        return self.nodes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """One commit as the changes feed tells it."""
+
+    cell: str
+    seq: int
+    id: str
+    version: int
+    types: tuple[str, ...]
+    status: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SealedText:
+    """The searchable members a commit sets, still sealed; None: unchanged."""
+
+    title: Sealed | None
+    requester: Sealed | None
+
+
+def project(row: DemandRow | None, commit: Commit, *, cell: str, seq: int) -> DemandRow:
+    """Return the row after one commit. Raises Corrupt when the history does not begin with DemandSubmitted."""
+    for event in commit.events:
+        row = _apply(row, event, commit=commit, cell=cell)
+    if row is None:
+        raise Corrupt(f"{commit.entity}: no event in its first commit")
+    return replace(row, version=commit.version, updated_at=commit.at, last_seq=seq)
+
+
+def change(row: DemandRow, commit: Commit) -> ChangeRow:
+    """Tell a commit to the feed. `row` is the row after it."""
+    return ChangeRow(row.cell, row.last_seq, row.id, commit.version, event_types(commit.events), row.status, commit.at)
+
+
+def event_types(events: Sequence[Event]) -> tuple[str, ...]:
+    """Event type names in order."""
+    return tuple(type(event).__name__ for event in events)
+
+
+def searchable(commit: Commit) -> SealedText | None:
+    """The searchable members this commit sets, or None."""
+    title: Sealed | None = None
+    requester: Sealed | None = None
+    for event in commit.events:
+        if isinstance(event, DemandSubmitted | DemandCorrected):
+            title, requester = event.title or title, event.requester or requester
+    return SealedText(title, requester) if title is not None or requester is not None else None
+
+
+def _apply(row: DemandRow | None, event: Event, *, commit: Commit, cell: str) -> DemandRow:
+    fact = cast(DemandEvent, event)
+    if isinstance(fact, DemandSubmitted):
+        return _submitted(fact, commit, cell)
+    if row is None:
+        raise Corrupt(f"{commit.entity}: {type(event).__name__} before DemandSubmitted")
+    match fact:
+        case DemandClassified():
+            return replace(row, category=fact.category, status=str(Status.TRIAGE))
+        case DemandCorrected():
+            return replace(
+                row,
+                category=fact.category or row.category,
+                region=fact.region or row.region,
+                carrier=fact.carrier or row.carrier,
+                industry=fact.industry or row.industry,
+                urgency=fact.urgency or row.urgency,
+            )
+        case DemandAssigned():
+            return replace(
+                _held_by(row, fact.node, fact.assignment, commit.at), status=str(Status.ASSIGNED), assignments=row.assignments + 1
+            )
+        case AssignmentAccepted():
+            return replace(row, status=str(Status.IN_PROGRESS))
+        case AssignmentReturned():
+            return replace(_held_by(row, row.desk, None, commit.at), status=str(Status.TRIAGE), returns=row.returns + 1)
+        case AssignmentRecalled():
+            return replace(_held_by(row, row.desk, None, commit.at), status=str(Status.TRIAGE))
+        case DemandResolved():
+            return replace(row, status=str(Status.RESOLVED))
+        case DemandWithdrawn():
+            return replace(row, status=str(Status.WITHDRAWN), holder_node=None, holder_assignment=None, holder_since=None)
+        case DemandSupplemented() | ProgressReported():
+            return row
+        case _:
+            assert_never(fact)
+
+
+def _submitted(event: DemandSubmitted, commit: Commit, cell: str) -> DemandRow:
+    return DemandRow(
+        id=commit.entity,
+        network=event.network,
+        cell=cell,
+        version=0,
+        status=str(Status.SUBMITTED),
+        category=event.category,
+        region=event.region,
+        carrier=event.carrier,
+        industry=event.industry,
+        urgency=event.urgency,
+        channel=event.channel,
+        party=event.party,
+        enterprise=event.enterprise,
+        partner_ref=event.partner_ref,
+        holder_node=event.desk,
+        holder_assignment=None,
+        holder_since=commit.at,
+        nodes=(event.desk,),
+        assignments=0,
+        returns=0,
+        submitted_at=commit.at,
+        updated_at=commit.at,
+        last_seq=0,
+        sample=event.sample,
+    )
+
+
+def _held_by(row: DemandRow, node: str, assignment: str | None, since: datetime) -> DemandRow:
+    nodes = row.nodes if node in row.nodes else (*row.nodes, node)
+    return replace(row, holder_node=node, holder_assignment=assignment, holder_since=since, nodes=nodes)
