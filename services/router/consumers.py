@@ -1,0 +1,186 @@
+"""Follows a cell's stream and gives every batch to the process manager; worklists and checkpoints move in one transaction.
+
+One reader per process and cell, unfiltered and contiguous, from the lowest checkpoint of the partitions owned; commits of other
+partitions, and those at or below a partition's own checkpoint, are passed over. The order is: append, then worklists and checkpoints.
+A crash in between repeats the batch, and every part of it may be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.chassis.database import transaction
+from libs.events import EventStore, Fenced, GapDetected, Recorded, Unavailable
+from libs.events.consumer import run_projection
+from libs.events.names import demand_stream, demand_subject, parse_demand_id, partition
+from services.router.cases import Case, CaseBook, OpenLoad
+from services.router.metrics import Meters
+from services.router.ownership import PartitionOwnership
+from services.router.process import Dispatcher
+from services.router.views import (
+    Parking,
+    assignment_rows,
+    move_checkpoints,
+    open_load,
+    park,
+    read_checkpoints,
+    read_parked,
+    unpark,
+    write_assignments,
+)
+
+BATCH: Final = 500
+ROUNDS: Final = 4
+REFRESH_LOAD: Final = timedelta(seconds=30)
+WATCH_LAG: Final = 2.0
+_log = structlog.get_logger("consumers")
+
+
+class CellRouter:
+    """Routes the demands of one cell in the partitions owned; a Projection for `run_projection`."""
+
+    def __init__(
+        self,
+        cell: str,
+        store: EventStore,
+        engine: AsyncEngine,
+        ownership: PartitionOwnership,
+        dispatcher: Dispatcher,
+        load: OpenLoad,
+        meters: Meters,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.cell = cell
+        self._stream = demand_stream(cell)
+        self._store = store
+        self._engine = engine
+        self._ownership = ownership
+        self._dispatcher = dispatcher
+        self._load = load
+        self._meters = meters
+        self._now = now
+        self._book = CaseBook(store)
+        self._parts: frozenset[int] = frozenset()
+        self._seqs: dict[int, int] = {}
+        self._parked: set[str] = set()
+        self._load_read: datetime | None = None
+        self.handled = 0
+
+    async def run(self) -> None:
+        """Follow the stream for ever; begin again whenever the partitions owned change."""
+        while True:
+            changed = self._ownership.changed
+            if self._ownership.parts:
+                await run_projection(self._store, self._stream, self, batch=BATCH, stop=changed, on_fault=self._fault)
+            else:
+                await changed.wait()
+
+    async def watch_lag(self) -> None:
+        """Tell for ever how far the stream is ahead."""
+        lag = self._meters.lag.labels(self.cell)
+        while True:
+            try:
+                lag.set(max(await self._store.position(self._stream) - self.handled, 0) if self._parts else 0)
+            except Unavailable as error:
+                _log.debug("lag_unknown", cell=self.cell, message=str(error))
+            await asyncio.sleep(WATCH_LAG)
+
+    async def position(self) -> int:
+        """Where to read from: the lowest checkpoint of the partitions owned. Parked demands are tried again first."""
+        self._parts = self._ownership.parts
+        if not self._parts:
+            raise Fenced("no partition is owned")
+        async with transaction(self._engine) as connection:
+            self._seqs = await read_checkpoints(connection, self.cell, self._parts)
+            self._load.replace(await open_load(connection))
+            self._load_read = self._now()
+            parked = [parking for parking in await read_parked(connection) if self._is_mine(parking.demand)]
+        # Cached cases were counted in other figures, and after a fault nobody knows what of them was written.
+        self._book.clear()
+        await self._retry(parked)
+        start = min(self._seqs.values())
+        if await self._store.position(self._stream) < start:
+            raise Unavailable(f"{self._stream} ends before the checkpoint {start}")
+        self.handled = start
+        return start
+
+    async def apply(self, batch: Sequence[Recorded]) -> None:
+        """Handle a batch. Raises Unavailable, Fenced; then it will come again."""
+        if self._ownership.parts != self._parts:
+            raise Fenced("other partitions are owned now")
+        last = batch[-1].seq
+        cases, broken = await self._book.follow(batch, self._is_due)
+        await self._handle(cases, broken, last)
+        self.handled = last
+
+    @property
+    def parked(self) -> frozenset[str]:
+        """Demands of this cell that are set aside."""
+        return frozenset(self._parked)
+
+    async def _retry(self, parked: Sequence[Parking]) -> None:
+        self._parked = {parking.demand for parking in parked}
+        if not parked:
+            self._meters.parked.labels(self.cell).set(0)
+            return
+        cases, broken = await self._book.load([(demand_subject(parking.demand), parking.seq) for parking in parked])
+        await self._handle(cases, broken, 0)
+
+    async def _handle(self, cases: Sequence[Case], broken: Sequence[Parking], last: int) -> None:
+        parked = [*broken]
+        await self._route(cases, parked)
+        aside = {parking.demand for parking in parked}
+        rows = [row for case in cases for row in assignment_rows(case.demand, case.fold.state, case.fold.version)]
+        cured = [case.demand for case in cases if case.demand in self._parked and case.demand not in aside]
+        async with transaction(self._engine) as connection:
+            await write_assignments(connection, rows)
+            await park(connection, parked, self._now())
+            await unpark(connection, cured)
+            await move_checkpoints(connection, self.cell, self._seqs, last)
+            if self._load_is_old():
+                self._load.replace(await open_load(connection))
+        self._seqs = {part: max(seq, last) for part, seq in self._seqs.items()}
+        self._parked = (self._parked | aside).difference(cured)
+        self._meters.parked.labels(self.cell).set(len(self._parked))
+        for parking in broken:
+            self._meters.parkings.labels(parking.error).inc()
+            _log.error("demand_parked", demand=parking.demand, seq=parking.seq, error=parking.error)
+
+    async def _route(self, cases: Sequence[Case], parked: list[Parking]) -> None:
+        """Route, and again those that moved on while they were being decided."""
+        waiting = list(cases)
+        for _ in range(ROUNDS):
+            routed = await self._dispatcher.route(waiting)
+            parked += routed.parked
+            if routed.unavailable is not None:
+                raise routed.unavailable
+            if not routed.stale:
+                return
+            waiting, broken = await self._book.refresh(routed.stale)
+            parked += broken
+        raise Unavailable(f"{len(waiting)} demands change faster than they are routed")
+
+    def _is_due(self, recorded: Recorded) -> bool:
+        seq = self._seqs.get(int(recorded.subject.split(".", 4)[3]))
+        return seq is not None and recorded.seq > seq
+
+    def _is_mine(self, demand: str) -> bool:
+        return partition(demand) in self._parts and parse_demand_id(demand)[1] == self.cell
+
+    def _load_is_old(self) -> bool:
+        now = self._now()
+        if self._load_read is not None and now - self._load_read < REFRESH_LOAD:
+            return False
+        self._load_read = now
+        return True
+
+    def _fault(self, fault: Exception) -> None:
+        self._meters.faults.labels(self.cell, type(fault).__name__).inc()
+        tell = _log.error if isinstance(fault, GapDetected) else _log.info if isinstance(fault, Fenced) else _log.warning
+        tell("reading_interrupted", cell=self.cell, error=type(fault).__name__, message=str(fault))

@@ -1,0 +1,192 @@
+"""The router's tables (schema `router`): worklists, checkpoints, parked demands. Rows carry codes, never text.
+
+Every write may be repeated: rows are guarded by the demand's version, checkpoints move by compare-and-set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    MetaData,
+    RowMapping,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.demand import AssignmentStatus, DemandState
+from libs.events import Fenced
+
+METADATA: Final = MetaData(schema="router")
+
+ASSIGNMENT: Final = Table(
+    "assignment",
+    METADATA,
+    Column("demand", Text, primary_key=True),
+    Column("assignment", Text, primary_key=True),
+    Column("network", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("category", Text),
+    Column("region", Text, nullable=False),
+    Column("urgency", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("due", DateTime(timezone=True)),
+    Column("version", Integer, nullable=False),
+    Column("sample", Boolean, nullable=False),
+)
+CHECKPOINT: Final = Table(
+    "checkpoint",
+    METADATA,
+    Column("cell", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+PARKED: Final = Table(
+    "parked",
+    METADATA,
+    Column("demand", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+HELD: Final = (AssignmentStatus.OPEN, AssignmentStatus.ACCEPTED)
+"""An assignment in one of these counts as its node's open load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """A demand that cannot be handled now: the sequence it stopped at and a code of what went wrong."""
+
+    demand: str
+    seq: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistPlace:
+    """Where a page of a worklist ended."""
+
+    since: datetime
+    demand: str
+    assignment: str
+
+
+def assignment_rows(demand: str, state: DemandState, version: int) -> list[dict[str, Any]]:
+    """The worklist rows of a demand as of a version: one per assignment it ever had."""
+    return [
+        {
+            "demand": demand,
+            "assignment": assignment.id,
+            "network": state.network,
+            "node": assignment.node,
+            "status": assignment.status.value,
+            "category": state.category,
+            "region": state.region,
+            "urgency": state.urgency,
+            "since": assignment.since,
+            "due": None,
+            "version": version,
+            "sample": state.sample,
+        }
+        for assignment in state.assignments
+    ]
+
+
+async def write_assignments(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or update rows; one of a later version stays as it is."""
+    if not rows:
+        return
+    statement = insert(ASSIGNMENT)
+    changed = {column.name: statement.excluded[column.name] for column in ASSIGNMENT.columns if not column.primary_key}
+    keys = (ASSIGNMENT.c.demand, ASSIGNMENT.c.assignment)
+    upsert = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=ASSIGNMENT.c.version < statement.excluded.version)
+    await connection.execute(upsert, rows)
+
+
+async def open_load(connection: AsyncConnection) -> dict[str, int]:
+    """Open assignments per node."""
+    query = select(ASSIGNMENT.c.node, func.count()).where(ASSIGNMENT.c.status.in_(HELD)).group_by(ASSIGNMENT.c.node)
+    return dict((await connection.execute(query)).tuples().all())
+
+
+async def read_checkpoints(connection: AsyncConnection, cell: str, parts: Iterable[int]) -> dict[int, int]:
+    """Last handled sequence of each partition; a partition seen for the first time starts at 0."""
+    wanted = sorted(parts)
+    first = insert(CHECKPOINT).on_conflict_do_nothing()
+    await connection.execute(first, [{"cell": cell, "part": part, "seq": 0} for part in wanted])
+    query = select(CHECKPOINT.c.part, CHECKPOINT.c.seq).where(CHECKPOINT.c.cell == cell, CHECKPOINT.c.part.in_(wanted))
+    return dict((await connection.execute(query)).tuples().all())
+
+
+async def move_checkpoints(connection: AsyncConnection, cell: str, seqs: Mapping[int, int], new: int) -> None:
+    """Move partitions from the sequences they are known to stand at to `new`. Raises Fenced if another router moved one."""
+    places = [(part, seq) for part, seq in seqs.items() if seq < new]
+    if not places:
+        return
+    standing = tuple_(CHECKPOINT.c.part, CHECKPOINT.c.seq).in_(places)
+    moved = await connection.execute(update(CHECKPOINT).where(CHECKPOINT.c.cell == cell, standing).values(seq=new))
+    if moved.rowcount != len(places):
+        raise Fenced(f"{len(places) - moved.rowcount} partitions of cell {cell} were moved by another router")
+
+
+async def read_parked(connection: AsyncConnection) -> list[Parking]:
+    """All parked demands, oldest first."""
+    query = select(PARKED.c.demand, PARKED.c.seq, PARKED.c.error).order_by(PARKED.c.at, PARKED.c.demand)
+    return [Parking(*row) for row in (await connection.execute(query)).tuples()]
+
+
+async def park(connection: AsyncConnection, parkings: Sequence[Parking], at: datetime) -> None:
+    """Set demands aside, so that the others go on."""
+    if not parkings:
+        return
+    statement = insert(PARKED)
+    upsert = statement.on_conflict_do_update(
+        index_elements=(PARKED.c.demand,), set_={"seq": statement.excluded.seq, "error": statement.excluded.error}
+    )
+    rows = [{"demand": parking.demand, "seq": parking.seq, "error": parking.error, "at": at} for parking in parkings]
+    await connection.execute(upsert, rows)
+
+
+async def unpark(connection: AsyncConnection, demands: Sequence[str]) -> None:
+    """Take demands back that can be handled again."""
+    if demands:
+        await connection.execute(delete(PARKED).where(PARKED.c.demand.in_(demands)))
+
+
+async def read_worklist(
+    connection: AsyncConnection,
+    *,
+    network: str,
+    node: str,
+    statuses: Sequence[str],
+    limit: int,
+    after: WorklistPlace | None = None,
+) -> Sequence[RowMapping]:
+    """A node's assignments in these statuses, oldest first, at most `limit`, behind `after`."""
+    order = (ASSIGNMENT.c.since, ASSIGNMENT.c.demand, ASSIGNMENT.c.assignment)
+    query = (
+        select(ASSIGNMENT)
+        .where(ASSIGNMENT.c.network == network, ASSIGNMENT.c.node == node, ASSIGNMENT.c.status.in_(statuses))
+        .order_by(*order)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(*order) > (after.since, after.demand, after.assignment))
+    return (await connection.execute(query)).mappings().all()
