@@ -115,6 +115,26 @@ def talkative_logs(module: Module) -> list[str]:
     return found
 
 
+def slotted_generics(module: Module) -> set[str]:
+    """Generic dataclasses with slots: Python 3.11 cannot construct them through a subscript."""
+    return {
+        node.name
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(parent, ast.Subscript) and getattr(parent.value, "id", "") == "Generic" for parent in node.bases)
+        and any(isinstance(mark, ast.Call) and any(k.arg == "slots" for k in mark.keywords) for mark in node.decorator_list)
+    }
+
+
+def subscripted_calls(module: Module, classes: set[str]) -> list[str]:
+    """`Order[State](…)` is sound for the type checker and raises TypeError at run time; annotate the name instead."""
+    return [
+        module.at(node, f"{node.func.value.id}[…](…) raises TypeError on Python 3.11")
+        for node in _calls(module)
+        if isinstance(node.func, ast.Subscript) and isinstance(node.func.value, ast.Name) and node.func.value.id in classes
+    ]
+
+
 def raised_codes(module: Module) -> Iterator[tuple[ast.AST, str]]:
     """Every problem code a module spells out: `Refused("…")`, `NotFound("…")`, and `code = "…"` of an error class."""
     for node in ast.walk(module.tree):

@@ -90,6 +90,16 @@ def test_every_service_has_the_same_rooms() -> None:
     assert not missing, "\n".join(missing)
 
 
+def test_no_slotted_generic_is_constructed_through_a_subscript() -> None:
+    """Hazard: the type checker is content, and the first submitted demand answers 500."""
+    inspected = modules(*EVERYTHING)
+    classes = {name for one in inspected for name in rules.slotted_generics(one)}
+    assert {"Order", "Fold", "Scenario"} <= classes
+    assert not "\n".join(found for one in inspected for found in rules.subscripted_calls(one, classes))
+    assert rules.subscripted_calls(module("x.py", "Order[int](1)"), classes)
+    assert not rules.subscripted_calls(module("x.py", "order: Order[int] = Order(1)"), classes)
+
+
 BROKEN: list[tuple[Rule, str, str, str]] = [
     (rules.forbidden_rooms, "libs/events/utils.py", '"""x"""', "libs/events/useful.py"),
     (rules.relative_imports, "from . import names", "from libs.events import names", ""),
