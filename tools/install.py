@@ -158,24 +158,24 @@ def install_packages(place: Place, requirements: Path) -> bool:
     ]
     status = follow([*pip(place), "install", *flags, "-r", str(requirements)], place, total)
     if status != 0:
-        raise pip_trouble(place)
+        raise named(place, "pip")
     place.set_stamp(requirements.name, value)
     if requirements.name == "dev.txt":  # It contains runtime.txt.
         place.set_stamp("runtime.txt", digest(requirements.with_name("runtime.txt")))
     return True
 
 
-def pip_trouble(place: Place) -> Trouble:
-    """Name what went wrong from pip's own words."""
+def named(place: Place, kind: str) -> Trouble:
+    """Name what went wrong from the words of pip or npm."""
     words = place.log.read_text(errors="replace").lower()
     if any(word in words for word in DISK_WORDS):
         return disk_full()
     if any(word in words for word in NETWORK_WORDS):
         return Trouble(
-            "无法连接软件包源（Python），请检查网络或 pip 的设置。",
-            "No package index can be reached; check the network or the settings of pip.",
+            f"无法连接软件包源（{kind}），请检查网络或 {kind} 的设置。",
+            f"No package index can be reached; check the network or the settings of {kind}.",
         )
-    if "do not match the hashes" in words:
+    if "do not match the hashes" in words or "eintegrity" in words:
         return Trouble(
             "下载的软件包与锁定的校验值不符，已拒绝安装。", "A downloaded package does not match its locked hash and was refused."
         )
@@ -184,7 +184,7 @@ def pip_trouble(place: Place) -> Trouble:
             f"软件包源里没有适合本机的软件包，详见 {place.log}。",
             f"The package index has no package that fits this machine, see {place.log}.",
         )
-    return Trouble(f"安装软件包失败，详见 {place.log}。", f"Installing packages failed, see {place.log}.")
+    return Trouble(f"{kind} 安装失败，详见 {place.log}。", f"Installing with {kind} failed, see {place.log}.")
 
 
 def install_project(place: Place) -> bool:
@@ -221,15 +221,7 @@ def install_assets(place: Place, dev: bool) -> bool:
     place.set_stamp("assets", "")  # npm empties the folder first: after a failure the old stamp would be a lie.
     status = follow([str(node / "bin" / "node"), str(npm), "ci", *flags], place, 0, environment)
     if status != 0:
-        words = place.log.read_text(errors="replace").lower()
-        if any(word in words for word in DISK_WORDS):
-            raise disk_full()
-        if any(word in words for word in NETWORK_WORDS):
-            raise Trouble(
-                "无法连接软件包源（npm），请检查网络或 npm 的设置。",
-                "No npm registry can be reached; check the network or the settings of npm.",
-            )
-        raise Trouble(f"安装控制台文件失败，详见 {place.log}。", f"Installing the console's files failed, see {place.log}.")
+        raise named(place, "npm")
     place.set_stamp("assets", value + (" dev" if dev else ""))
     return True
 

@@ -74,6 +74,8 @@ def common_environment(folder: Folder) -> dict[str, str]:
     return {
         "LIANDONG_FOLDER": str(folder.root),
         "PYTHONUNBUFFERED": "1",
+        # Compiling everything anew at each start would cost a killed service a good part of its two seconds.
+        "PYTHONDONTWRITEBYTECODE": "",
         # The embedded server speaks no TLS; without this asyncpg looks for certificates in a home that may not be readable.
         "PGSSLMODE": "disable",
     }

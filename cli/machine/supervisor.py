@@ -27,6 +27,8 @@ PATIENCE = 5
 
 def pause(quick_deaths: int) -> float:
     """Seconds to wait before the next start after so many quick deaths in a row."""
+    if quick_deaths == 0:
+        return 0.0
     if quick_deaths <= PATIENCE:
         return 0.1
     return float(min(30.0, 0.5 * 2.0 ** min(quick_deaths - PATIENCE, 16)))

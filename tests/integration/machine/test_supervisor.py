@@ -178,10 +178,10 @@ async def main():
 asyncio.run(main())
 """
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", code, cwd=CHECKOUT)
-    log = tmp_path / "deaf.log"
+    log, processes = tmp_path / "deaf.log", tmp_path / "processes.json"
     try:
-        await until(lambda: log.exists() and "deaf" in log.read_text())
-        pid = json.loads((tmp_path / "processes.json").read_text())["deaf"]
+        await until(lambda: log.exists() and "deaf" in log.read_text() and processes.exists())
+        pid = json.loads(processes.read_text())["deaf"]
     finally:
         parent.kill()
         await parent.wait()
