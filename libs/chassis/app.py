@@ -102,7 +102,7 @@ def build_app(
             await traced.stop()
 
     app = ServiceApp(
-        title=f"联动 {title_zh} / Liandong {title_en}",
+        title=f"{title_zh} / {title_en}",
         description=_CONVENTIONS.format(zh=title_zh, en=title_en),
         version=API_VERSION,
         lifespan=whole_life,

@@ -179,6 +179,14 @@ _RIGHTS: Final = (
         "只有承办节点可以办理。",
         "Only the node that holds it may act.",
     ),
+    _K(
+        "foreign_origin",
+        403,
+        "请求不是从本页面发出的",
+        "The request did not come from this page",
+        "请在页面上操作。",
+        "Use the page itself.",
+    ),
     _K("rate_limited", 429, "请求过于频繁", "Too many requests", "请按 Retry-After 稍后再试。", "Wait as Retry-After says."),
 )
 
@@ -188,6 +196,7 @@ _ENTITIES: Final = (
     _K("node_not_found", 404, "没有这个节点", "No such node", "请核对节点编号。", "Check the node's id."),
     _K("network_not_found", 404, "没有这个网络", "No such network", "请核对网络名称。", "Check the network's name."),
     _K("network_unknown", 422, "没有这个网络", "Unknown network", "请核对网络名称。", "Check the network's name."),
+    _K("unknown_subject", 404, "没有这个对象", "No such object", "请核对编号。", "Check the id."),
     _K("code_list_not_found", 404, "没有这个代码表", "No such code list", "请核对代码表名称。", "Check the list's name."),
     _K("revision_not_found", 404, "没有这个网络版本", "No such revision", "请核对版本。", "Check the revision."),
     _K("credential_not_found", 404, "没有这个密钥", "No such key", "请核对密钥编号。", "Check the key id."),

@@ -149,7 +149,7 @@ class DirectoryFollower:
                 continue
             if position < self._position:
                 _log.error("registry_went_back", position=self._position, found=position)
-                self._life = self._confirmed = None
+                self._forget()
                 self._tasks[0].cancel()
                 with suppress(asyncio.CancelledError):
                     await self._tasks[0]
@@ -165,7 +165,7 @@ class DirectoryFollower:
             return
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("registry_follower_failed", exc_info=error, position=self._position)
-        self._life = self._confirmed = None
+        self._forget()
         self._tasks[0] = asyncio.create_task(self._follow())
 
     async def _reset_if_reborn(self) -> None:
@@ -173,9 +173,15 @@ class DirectoryFollower:
         life = await self._store.created(REGISTRY_STREAM)
         if life == self._life:
             return
-        _log.error("registry_reborn", position=self._position)
-        self._life, self._position, self._directory = life, 0, Directory()
-        self._confirmed = self._awaited = None
+        if self._position:
+            _log.error("registry_reborn", position=self._position)
+        self._forget()
+        self._life = life
+
+    def _forget(self) -> None:
+        """Refuse until the registry is read again from its first commit."""
+        self._life = self._confirmed = self._awaited = None
+        self._position, self._directory, self._undecodable = 0, Directory(), 0
 
     def _fold(self, batch: Sequence[Recorded]) -> None:
         directory = self._directory
