@@ -30,13 +30,14 @@ class Evolve(Protocol[State]):
 
 @dataclass(frozen=True, slots=True)
 class Fold(Generic[State]):
-    """Where a subject stands: state, version, last sequence, head digest, last commit time."""
+    """Where a subject stands: state, version, last sequence, head digest, last commit time, the commands it has taken."""
 
     state: State
     version: int = 0
     seq: int = 0
     head: str | None = None
     at: datetime | None = None
+    commands: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,12 @@ Result = Done[State] | LiandongError
 
 def advance(fold: Fold[State], commit: Commit, body: bytes, seq: int, evolve: Evolve[State]) -> Fold[State]:
     """Fold one stored commit. Raises Corrupt if it does not continue `fold`."""
-    if commit.version != fold.version + 1 or (fold.head is not None and commit.prev != fold.head):
+    if commit.version != fold.version + 1 or commit.prev != fold.head:
         raise Corrupt(f"{commit.entity}: version {commit.version} does not follow version {fold.version}")
     state = fold.state
     for event in commit.events:
         state = evolve(state, event, version=commit.version, at=commit.at)
-    return Fold(state, commit.version, seq, chain(body), commit.at)
+    return Fold(state, commit.version, seq, chain(body), commit.at, fold.commands | {commit.command_id})
 
 
 def fold_all(initial: State, recorded: Sequence[Recorded], evolve: Evolve[State], start: Fold[State] | None = None) -> Fold[State]:
@@ -109,7 +110,7 @@ async def execute_many(
 ) -> list[Result[State]]:
     """Run many commands, at most one per subject, with one group commit per round. Each gets its own outcome."""
     results: dict[int, Result[State]] = {}
-    folds: dict[int, Fold[State] | None] = {index: order.known for index, order in enumerate(orders)}
+    folds: dict[int, Fold[State] | None] = {index: _usable(order) for index, order in enumerate(orders)}
     for _ in range(ATTEMPTS):
         waiting = [index for index in range(len(orders)) if index not in results]
         if not waiting:
@@ -128,13 +129,17 @@ async def execute_many(
                 results[index] = outcome
             else:  # a conflict or a replay: what is stored decides, so fold all of it
                 folds[index] = None
-                results.pop(index, None)
                 await _reload(store, orders[index], index, outcome, folds, results, initial, evolve)
     for index, order in enumerate(orders):
         if index not in results:
             fold = folds[index]
             results[index] = Conflict(order.subject, fold.seq if fold else 0, 0)
     return [results[index] for index in range(len(orders))]
+
+
+def _usable(order: Order[State]) -> Fold[State] | None:
+    # A known fold that holds this command already cannot answer it: the stored commit does, whatever the rules say now.
+    return None if order.known is not None and order.command_id in order.known.commands else order.known
 
 
 async def _load_missing(
@@ -199,7 +204,7 @@ def _decide(
                 command=order.command,
                 command_id=order.command_id,
                 request=order.request,
-                at=commit_time(now(), fold.at),
+                at=_as_stored(commit_time(now(), fold.at)),
                 actor=order.actor,
                 events=tuple(events),
             )
@@ -208,6 +213,11 @@ def _decide(
             continue
         ready.append((index, commit, Append(order.subject, fold.seq, order.command_id, encode(commit), order.headers)))
     return ready
+
+
+def _as_stored(moment: datetime) -> datetime:
+    # Bytes carry milliseconds; the fold of an answer must equal the fold of what is stored.
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 __all__ = ["Done", "Evolve", "Fold", "Order", "Result", "advance", "execute", "execute_many", "fold_all", "follows", "load_fold"]

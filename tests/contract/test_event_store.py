@@ -317,13 +317,13 @@ class TestReading:
             assert abs(one.recorded_at - two.recorded_at) < timedelta(milliseconds=1)
 
     async def test_a_reader_waits_for_more_and_gets_it_at_once(self, store: EventStore, place: Place) -> None:
-        async with aclosing(store.read(place.stream)) as batches:
+        async with aclosing(store.read(place.stream)) as batches, asyncio.timeout(2):  # Looking once a second would take three.
             for number in range(3):
                 waiting = asyncio.ensure_future(anext(item async for item in batches if item))
                 await asyncio.sleep(0)
                 subject = place.subject()
                 await store.append(commit(subject, 0, subject))
-                [recorded] = await asyncio.wait_for(waiting, 3)
+                [recorded] = await waiting
                 assert (recorded.seq, recorded.subject) == (number + 1, subject)
 
     async def test_a_reader_of_a_silent_stream_says_so_about_once_a_second(self, store: EventStore, place: Place) -> None:

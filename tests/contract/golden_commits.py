@@ -1,0 +1,167 @@
+"""One commit per released event type and schema. Never edit a released one: add the next schema beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from libs.events import (
+    Actor,
+    AssignmentAccepted,
+    AssignmentRecalled,
+    AssignmentReturned,
+    Basis,
+    Candidate,
+    CellOpened,
+    Classification,
+    Commit,
+    CredentialIssued,
+    CredentialRevoked,
+    DemandAssigned,
+    DemandClassified,
+    DemandCorrected,
+    DemandResolved,
+    DemandSubmitted,
+    DemandSupplemented,
+    DemandWithdrawn,
+    Event,
+    Explanation,
+    NetworkRevisionPublished,
+    NetworkRevisionStaged,
+    ProgressReported,
+    RoutingInputs,
+    Sealed,
+    TermMatch,
+)
+from libs.events.algorithms import KEY_BYTES, CipherName, digest, place, seal
+
+DEMAND = "ningbo-t1-0123456789abcdef"
+ASSIGNMENT = f"{DEMAND}-a1"
+NODE = "nb-window-sample"
+KEYS: dict[CipherName, bytes] = {name: bytes(range(size)) for name, size in KEY_BYTES.items()}  # type: ignore[misc]
+
+
+def sealed(event: type[Event], field: str, text: str, algorithm: CipherName = "AES-256-GCM") -> Sealed:
+    """A real ciphertext under the sample key of its algorithm, at its true place."""
+    aad = place(DEMAND, command_id(event), field)
+    return seal(text.encode(), key=KEYS[algorithm], key_id="key-sample", nonce=bytes(range(12)), aad=aad, algorithm=algorithm)
+
+
+def command_id(event: type[Event]) -> str:
+    """The command id of the golden commit of an event type."""
+    return digest(event.name().encode()).partition(":")[2][:32]
+
+
+CLASSIFICATION = Classification(
+    category="quality",
+    taxonomy="ningbo-2020",
+    scores={"quality": 12, "finance": 3},
+    evidence=(TermMatch(term="quality:12", weight=8), TermMatch(term="quality:3", weight=4)),
+)
+EXPLANATION = Explanation(
+    policy="ningbo-1",
+    basis=Basis(registry_seq=42, figures_date="2026-03-01"),
+    inputs=RoutingInputs(
+        category="quality",
+        region="330206",
+        carrier="park-sample",
+        industry="C34",
+        urgency="normal",
+        returned_by=("nb-other-sample",),
+        load={NODE: 3},
+    ),
+    path="candidate",
+    chosen=NODE,
+    candidates=(
+        Candidate(node=NODE, score=81, reasons=("covers_region", "offers_category")),
+        Candidate(node="nb-far-sample", reasons=("returned_before",)),
+    ),
+    excluded={"territory": 90, "category": 800},
+    classification=CLASSIFICATION,
+)
+EVENTS: tuple[Event, ...] = (
+    DemandSubmitted(
+        network="ningbo",
+        channel="partner",
+        category="quality",
+        region="330206",
+        carrier="park-sample",
+        industry="C34",
+        urgency="normal",
+        partner_ref="SAMPLE-1",
+        party="party-sample",
+        enterprise="ent-0123456789abcdef",
+        desk="nb-hub",
+        sample=True,
+        title=sealed(DemandSubmitted, "title", "检测设备校准"),
+        description=sealed(DemandSubmitted, "description", "样例：需要第三方检测机构。"),
+        requester=sealed(DemandSubmitted, "requester", '{"name":"样例"}'),
+    ),
+    DemandSupplemented(note=sealed(DemandSupplemented, "note", "样例：补充说明", "SM4-GCM")),
+    DemandCorrected(
+        fields=("category", "region", "title"),
+        category="finance",
+        region="330212",
+        carrier="park-sample",
+        industry="C35",
+        urgency="urgent",
+        title=sealed(DemandCorrected, "title", "样例：更正标题"),
+        description=sealed(DemandCorrected, "description", "样例：更正内容"),
+        requester=sealed(DemandCorrected, "requester", '{"name":"样例"}'),
+    ),
+    DemandWithdrawn(reason=sealed(DemandWithdrawn, "reason", "样例：已自行解决")),
+    DemandClassified(category="quality", by="rule", classification=CLASSIFICATION),
+    DemandAssigned(assignment=ASSIGNMENT, node=NODE, role="lead", policy="ningbo-1", explanation=EXPLANATION),
+    AssignmentAccepted(assignment=ASSIGNMENT, node=NODE),
+    AssignmentReturned(
+        assignment=ASSIGNMENT,
+        node=NODE,
+        reason="out_of_category",
+        clause="routing:4",
+        note=sealed(AssignmentReturned, "note", "样例：不属于本窗口"),
+    ),
+    AssignmentRecalled(assignment=ASSIGNMENT, node=NODE, reason="corrected"),
+    ProgressReported(assignment=ASSIGNMENT, node=NODE, note=sealed(ProgressReported, "note", "样例：已联系企业", "SM4-GCM")),
+    DemandResolved(assignment=ASSIGNMENT, node=NODE, result="solved", note=sealed(DemandResolved, "note", "样例：已办结")),
+    NetworkRevisionStaged(
+        network="ningbo",
+        revision="r1",
+        part=2,
+        parts=3,
+        section="nodes",
+        items=({"id": NODE, "kind": "window", "name": "样例窗口", "serves": ["330206"], "assignable": True, "order": 7, "weight": 0.5},),
+    ),
+    NetworkRevisionPublished(
+        network="ningbo", revision="r1", digest=digest(b"sample"), parts=3, in_force_from=date(2026, 3, 2), nodes=1_037
+    ),
+    CellOpened(cell="t1"),
+    CredentialIssued(
+        key_id="k-sample",
+        digest=digest(b"sample key"),
+        party="party-sample",
+        role="clerk",
+        network="ningbo",
+        node=NODE,
+        label="样例",
+        expires=datetime(2027, 3, 2, 1, 0, tzinfo=UTC),
+    ),
+    CredentialRevoked(key_id="k-sample", reason="replaced"),
+)
+SM3 = (DemandSupplemented, ProgressReported)
+
+
+def commit_of(event: Event) -> Commit:
+    """The golden commit of an event: every member of the envelope filled, SM3 where the event is sealed with SM4."""
+    return Commit(
+        entity=DEMAND if event.name() in DEMAND_EVENTS else "ningbo.graph",
+        version=3,
+        prev=digest(b"the commit before", "sm3" if isinstance(event, SM3) else "sha256"),
+        command="Sample",
+        command_id=command_id(type(event)),
+        request="hmac-sha256:" + "0" * 64,
+        at=datetime(2026, 3, 2, 1, 0, 0, 250_000, tzinfo=UTC),
+        actor=Actor(kind="person", id="person-sample", role="clerk", node=NODE, on_behalf_of="ent-0123456789abcdef"),
+        events=(event,),
+    )
+
+
+DEMAND_EVENTS = frozenset(event.name() for event in EVENTS[:11])

@@ -1,0 +1,69 @@
+"""Golden files: what was once released is read, and written, the same for ever.
+
+A new event type or schema: add it to golden_commits.py and run `pytest tests/contract --write-golden` once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from libs.events import Commit, Sealed
+from libs.events.algorithms import place, unseal
+from libs.events.codec import TYPES, decode, encode
+from tests.contract.golden_commits import DEMAND, EVENTS, KEYS, commit_of
+
+GOLDEN = Path(__file__).parent / "golden"
+COMMITS: dict[str, Commit] = {f"{event.name()}.v{event.schema_version}": commit_of(event) for event in EVENTS}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _write(pytestconfig: pytest.Config) -> None:
+    if not pytestconfig.getoption("write_golden", default=False):
+        return
+    for name, commit in COMMITS.items():
+        file = GOLDEN / f"{name}.json"
+        if not file.exists():
+            file.write_bytes(encode(commit))
+
+
+def golden(name: str) -> bytes:
+    """The bytes of a golden file."""
+    return (GOLDEN / f"{name}.json").read_bytes()
+
+
+def test_every_event_type_has_a_golden_file_of_every_schema() -> None:
+    due = {f"{name}.v{schema}.json" for name, event in TYPES.items() for schema in range(1, event.schema_version + 1)}
+    assert {file.name for file in GOLDEN.iterdir()} == due
+
+
+@pytest.mark.parametrize("name", COMMITS)
+def test_a_golden_commit_decodes_to_what_was_meant(name: str) -> None:
+    assert decode(golden(name)) == COMMITS[name]
+
+
+@pytest.mark.parametrize("name", COMMITS)
+def test_a_golden_commit_encodes_to_the_same_bytes(name: str) -> None:
+    assert encode(decode(golden(name))) == golden(name)
+
+
+@pytest.mark.parametrize("name", COMMITS)
+def test_a_golden_commit_leaves_no_member_of_its_event_unsaid(name: str) -> None:
+    [item] = json.loads(golden(name))["events"]
+    assert set(item) == {"type", "schema", "data"}
+    assert set(item["data"]) == set(TYPES[item["type"]].model_fields)
+
+
+def test_the_ciphertexts_of_golden_commits_still_open() -> None:
+    opened = set()
+    for name in COMMITS:
+        commit = decode(golden(name))
+        for event in commit.events:
+            for field in type(event).model_fields:
+                value = getattr(event, field)
+                if isinstance(value, Sealed):
+                    assert unseal(value, key=KEYS[value.a], aad=place(DEMAND, commit.command_id, field)).decode()
+                    opened.add(value.a)
+    assert opened == set(KEYS)
