@@ -12,7 +12,7 @@ import httpx2
 
 from cli.machine.testing import Machine
 
-TOWNSHIPS = ("330206003", "330206006", "330212121", "330281100", "330205001")
+TOWNSHIPS = ("330206003", "330206006", "330212121", "330281001", "330205003")
 RETRY = 0.05
 
 

@@ -64,19 +64,25 @@ async def _back(system: Machine, target: str, before: int | None) -> None:
 
 
 async def _settled(system: Machine) -> None:
-    """Everything submitted is routed and projected: nothing waits for the desk, and the tracker says that it lags behind nothing."""
-    headers = {"Authorization": f"Bearer {system.keys['hub']}"}
+    """Everything submitted is routed and projected: nothing waits for the desk, and archive and stream have the same length."""
     async with httpx2.AsyncClient(timeout=10, trust_env=False) as client, asyncio.timeout(PATIENCE):
-        while True:
-            waiting = 0
-            for status in ("submitted", "triage"):
-                answer = await client.get(
-                    f"{system.endpoints['tracker']}/v1/demands", params={"status": status, "limit": "1"}, headers=headers
-                )
-                waiting += len(answer.json()["items"]) if answer.status_code == 200 else 1
-            ready = await client.get(f"{system.endpoints['tracker']}/readyz")
-            stores = await read_stores(system)
-            await stores.engine.dispose()
-            if not waiting and ready.status_code == 200 and len(stores.archive) == len(stores.stream):
-                return
+        while not (await _nothing_waits(system, client) and await _all_archived(system)):  # noqa: ASYNC110 other processes do it
             await asyncio.sleep(0.2)
+
+
+async def _nothing_waits(system: Machine, client: httpx2.AsyncClient) -> bool:
+    tracker, headers = system.endpoints["tracker"], {"Authorization": f"Bearer {system.keys['hub']}"}
+    try:
+        for status in ("submitted", "triage"):
+            answer = await client.get(f"{tracker}/v1/demands", params={"status": status, "limit": "1"}, headers=headers)
+            if answer.status_code != 200 or answer.json()["items"]:
+                return False
+        return (await client.get(f"{tracker}/readyz")).status_code == 200
+    except httpx2.HTTPError:
+        return False  # a service is being started again
+
+
+async def _all_archived(system: Machine) -> bool:
+    stores = await read_stores(system)
+    await stores.engine.dispose()
+    return len(stores.archive) == len(stores.stream)
