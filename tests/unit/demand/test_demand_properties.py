@@ -21,6 +21,7 @@ WORDS = {
     "node": st.sampled_from([s.WINDOW, s.SECOND, s.HUB, "nb-unknown"]),
     "desk": st.sampled_from([s.HUB, s.COUNTY_HUB]),
     "fields": st.just(()),
+    "explanation": st.sampled_from([s.explanation(s.WINDOW), s.explanation(s.COUNTY_HUB, "lowest_hub"), s.explanation(s.HUB, "desk")]),
 }
 
 
