@@ -36,7 +36,7 @@ class BearerKey(HTTPBase):
         follower.check_fresh()
         caller = authenticate(follower.directory, request.headers.get("authorization"), datetime.now(UTC))
         limits: RateLimits = state.rate_limits
-        request.scope[ALLOWANCE] = await limits.check(caller.key_id)
+        request.scope[ALLOWANCE] = limits.check(caller.key_id)
         return caller
 
 

@@ -88,16 +88,6 @@ _CODES: Final = (
     _K("unknown_industry", 422, "没有这个行业代码", "Unknown industry", "请使用 GB/T 4754 代码。", "Use a GB/T 4754 code."),
     _K("unknown_channel", 422, "没有这个渠道", "Unknown channel", "请使用代码表 channels 中的代码。", "Use a code of list channels."),
     _K("unknown_urgency", 422, "没有这个紧急程度", "Unknown urgency", "请使用代码表 urgency 中的代码。", "Use a code of list urgency."),
-    _K("unknown_code", 422, "没有这个代码", "Unknown code", "请使用代码表中的代码。", "Use a code of the code list."),
-    _K(
-        "unknown_return_reason",
-        422,
-        "没有这个退回原因",
-        "Unknown return reason",
-        "请使用代码表 return_reasons。",
-        "Use list return_reasons.",
-    ),
-    _K("unknown_result", 422, "没有这个办理结果", "Unknown result", "请使用代码表 resolve_results。", "Use list resolve_results."),
     _K(
         "invalid_uscc",
         422,
@@ -200,7 +190,6 @@ _ENTITIES: Final = (
     _K("code_list_not_found", 404, "没有这个代码表", "No such code list", "请核对代码表名称。", "Check the list's name."),
     _K("revision_not_found", 404, "没有这个网络版本", "No such revision", "请核对版本。", "Check the revision."),
     _K("credential_not_found", 404, "没有这个密钥", "No such key", "请核对密钥编号。", "Check the key id."),
-    _K("cell_not_found", 404, "没有这个分区", "No such cell", "请核对分区。", "Check the cell."),
     _K("key_not_found", 404, "数据密钥不存在", "No such data key", "内容已清除或不可读。", "The content was erased or cannot be read."),
 )
 
@@ -213,6 +202,14 @@ _LIFE_CYCLE: Final = (
         "请重新读取诉求的状态。",
         "Read the demand's state again.",
     ),
+    _K(
+        "nothing_to_correct",
+        422,
+        "没有要更正的内容",
+        "Nothing to correct",
+        "请至少给出一个要更正的字段。",
+        "Give at least one member to correct.",
+    ),
     _K("conflict", 409, "他人刚刚更新了同一对象", "Somebody else was first", "请重新读取后再试。", "Read again, then try again.", 1),
     _K("return_reason_missing", 422, "退回须有原因", "A return needs a reason", "请给出退回原因代码。", "Give a coded reason."),
     _K(
@@ -222,6 +219,14 @@ _LIFE_CYCLE: Final = (
         "The last resort cannot return",
         "请办理，或转派给其他节点。",
         "Handle it, or assign another node.",
+    ),
+    _K(
+        "revision_incomplete",
+        409,
+        "修订版尚未暂存完整",
+        "The revision is not completely staged",
+        "请先暂存全部部分，再发布。",
+        "Stage all parts, then publish.",
     ),
     _K(
         "network_file_invalid",
@@ -239,7 +244,6 @@ _LIFE_CYCLE: Final = (
         "请由另一位安全管理员办理。",
         "Ask another administrator.",
     ),
-    _K("already_exists", 409, "已经存在", "It exists already", "请使用已有的对象。", "Use what exists."),
 )
 
 _OURS: Final = (

@@ -153,10 +153,10 @@ class _Answer:
             names = {name for name, _ in headers}
             headers.extend(_ALWAYS)
             headers.append((b"traceparent", self._traceparent))
-            headers.extend(header for header in _UNLESS_SET if header[0] not in names)
+            headers.extend([header for header in _UNLESS_SET if header[0] not in names])
             allowance = self._scope.get(ALLOWANCE)
             if allowance is not None:
-                headers.extend((name.lower().encode(), value.encode()) for name, value in allowance.headers().items())
+                headers.extend([(name.lower().encode(), value.encode()) for name, value in allowance.headers().items()])
             message["headers"] = headers
         await self._send(message)
 
