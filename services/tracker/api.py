@@ -16,6 +16,7 @@ from libs.chassis.caller import CallerDep
 from libs.chassis.database import database_errors
 from libs.chassis.http import DEFAULT_LIMIT, MAX_LIMIT, Limit, etag
 from libs.events import NotFound, Refused, Unavailable
+from libs.events.names import parse_demand_id
 from services.tracker.feed import Places, decode_places, heard
 from services.tracker.rights import Scope, scope_of
 from services.tracker.rooms import Rooms
@@ -129,6 +130,7 @@ async def one_demand(demand: DemandId, scope: ScopeDep, rooms: RoomsDep, respons
 
     Where it stands; `min_version` waits until the view includes your own write. ETag is the version.
     """
+    parse_demand_id(demand)
     found = await _awaited(rooms, scope, demand, min_version)
     details = Details()
     if scope.reads_text:
@@ -144,6 +146,7 @@ async def trail(demand: DemandId, scope: ScopeDep, rooms: RoomsDep, response: Re
 
     Every step: when, who, what and why, with the hash chain and who held the demand from when to when.
     """
+    parse_demand_id(demand)
     if min_version is not None:
         await _awaited(rooms, scope, demand, min_version)
     with database_errors():

@@ -70,8 +70,14 @@ class CellWriter:
         return 0 if self._checkpoint is None else self._checkpoint.seq
 
     async def apply(self, batch: Sequence[Recorded]) -> None:
-        """Archive and project a batch and move the checkpoint, all or nothing. Raises Fenced, Unavailable."""
+        """Archive and project a batch and move the checkpoint, all or nothing. Raises GapDetected, Fenced, Unavailable."""
         started = time.perf_counter()
+        last = 0 if self._checkpoint is None else self._checkpoint.seq
+        batch = [recorded for recorded in batch if recorded.seq > last]
+        if not batch:
+            return
+        if batch[0].seq != last + 1:
+            raise GapDetected(demand_stream(self.cell), last + 1, batch[0].seq)
         try:
             with batch_span(self.cell, batch), database_errors():
                 try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -17,12 +18,16 @@ from libs.chassis.settings import BadSetting, read_secret
 from libs.events.jetstream import JetStreamEventStore
 from libs.events.streams import stream_differences, sync_always
 from services.tracker import api, generations
+from services.tracker.console import pages
+from services.tracker.console.reads import open_console
 from services.tracker.consumers import Followers
 from services.tracker.feed import Bell
 from services.tracker.metrics import TrackerMetrics
 from services.tracker.rooms import Rooms
 from services.tracker.settings import TrackerSettings
 from services.tracker.views import Views
+
+FORMS: Final = frozenset({"/console/enter", "/console/leave", "/console/language"})
 
 
 def create_app(settings: TrackerSettings) -> FastAPI:
@@ -51,7 +56,8 @@ def create_app(settings: TrackerSettings) -> FastAPI:
             await followers.start()
             app.state.connection = connection
             app.state.follower = follower
-            app.state.rooms = Rooms(engine, store, follower, keys, Views(engine), bell, followers)
+            rooms = app.state.rooms = Rooms(engine, store, follower, keys, Views(engine), bell, followers)
+            app.state.console = open_console(rooms, settings.endpoints_file)
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
@@ -71,8 +77,9 @@ def create_app(settings: TrackerSettings) -> FastAPI:
         title_en="Liandong tracker",
         settings=settings,
         lifespan=lifespan,
-        routes=[api.routes],
+        routes=[api.routes, pages.routes],
         readiness=readiness,
+        form_paths=FORMS,
     )
 
 

@@ -8,8 +8,10 @@ A generation that differs is switched to all the same: it is what the archive sa
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.events import Unavailable
 from services.tracker import archive, generations
+from services.tracker.archive import Entry
 from services.tracker.projector import DataKeys, Projector
 from services.tracker.tables import KEYS, generation, schema_of
 
@@ -92,6 +95,8 @@ async def _rebuild(engine: AsyncEngine, keys: DataKeys, progress: Progress, comp
             await generations.drop(connection, version)
         else:
             await generations.switch(connection, version)
+    async with engine.begin() as connection:
+        await _clear(connection)
     return Verdict(build.done, dict(build.positions), tables, None if compare_only else version)
 
 
@@ -123,23 +128,23 @@ class _Build:
             await connection.rollback()
             self._tell(ends)
             for cell, end in ends.items():
-                while self.positions.get(cell, 0) < end:
-                    async with connection.begin():
-                        await self._step(connection, cell, end)
-                    self._tell(ends)
+                async with aclosing(_ahead(self._engine, cell, self.positions.get(cell, 0), end)) as batches:
+                    async for entries in batches:
+                        async with connection.begin():
+                            await self._step(connection, cell, entries)
+                        self._tell(ends)
 
     async def finish(self, connection: AsyncConnection) -> None:
         """Project the rest in the caller's transaction, while nothing is added any more."""
         ends = await archive.positions(connection)
         for cell, end in ends.items():
-            while self.positions.get(cell, 0) < end:
-                await self._step(connection, cell, end)
+            while (place := self.positions.get(cell, 0)) < end:
+                await self._step(connection, cell, await archive.entries_after(connection, cell, place, BATCH, end))
         self._tell(ends)
 
-    async def _step(self, connection: AsyncConnection, cell: str, end: int) -> None:
+    async def _step(self, connection: AsyncConnection, cell: str, entries: Sequence[Entry]) -> None:
         # SQLAlchemy sends BEGIN with its first statement; everything after it goes through the driver.
         await connection.execute(text("set local synchronous_commit to off"))
-        entries = await archive.entries_after(connection, cell, self.positions.get(cell, 0), BATCH, end)
         await self._projector.run(connection, entries, await archive.heads_before(connection, entries))
         self._projector.keep()
         self.positions[cell] = entries[-1].seq
@@ -147,6 +152,25 @@ class _Build:
 
     def _tell(self, ends: dict[str, int]) -> None:
         self._progress(self.done, sum(ends.values()))
+
+
+async def _ahead(engine: AsyncEngine, cell: str, after: int, until: int) -> AsyncGenerator[list[Entry], None]:
+    """Read a cell's archive one batch ahead of who projects it, so that the database reads while Python folds."""
+    async with engine.connect() as connection:
+
+        async def read(place: int) -> list[Entry]:
+            return await archive.entries_after(connection, cell, place, BATCH, until)
+
+        coming = asyncio.create_task(read(after))
+        try:
+            while after < until:
+                entries = await coming
+                after = entries[-1].seq
+                coming = asyncio.create_task(read(after))
+                yield entries
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
 
 async def _compare(connection: AsyncConnection, table: Table, running: int, rebuilt: int) -> TableVerdict:

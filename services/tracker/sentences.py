@@ -39,7 +39,7 @@ def sentence(event: Event, network: Network | None, lang: Lang) -> str:
 def _told(event: Event, name: str, network: Network | None, lang: Lang) -> str:
     value = getattr(event, name)
     if isinstance(value, tuple):
-        return ("、" if lang == "zh" else ", ").join(_WORDS.get(item, {}).get(lang, item) for item in value)
+        return ("、" if lang == "zh" else ", ").join(_word(str(item), lang) for item in value)
     code = str(value)
     if network is not None:
         if name in ("node", "desk") and network.has(code):
@@ -50,4 +50,9 @@ def _told(event: Event, name: str, network: Network | None, lang: Lang) -> str:
         listed = _LISTS.get((type(event).__name__, name))
         if listed is not None and (entry := network.code(listed, code)) is not None:
             return entry.title_zh if lang == "zh" else entry.title_en or code
-    return _WORDS.get(code, {}).get(lang, code)
+    return _word(code, lang)
+
+
+def _word(code: str, lang: Lang) -> str:
+    words = _WORDS.get(code)
+    return code if words is None else words[lang]

@@ -132,6 +132,8 @@ class Views:
 
     async def demand(self, scope: Scope, identity: str) -> Found | None:
         """One demand; None also for one the caller may not see."""
+        if "\x00" in identity:
+            return None
         async with self._engine.connect() as plain:
             connection = await _generation(plain)
             row = (await connection.execute(_listed(scope).where(_visible(scope), demand.c.id == identity))).one_or_none()
@@ -139,6 +141,8 @@ class Views:
 
     async def entries(self, scope: Scope, identity: str) -> list[archive.Entry] | None:
         """Every archived commit of a demand, oldest first; None if the caller may not see it."""
+        if "\x00" in identity:
+            return None
         async with self._engine.connect() as plain:
             connection = await _generation(plain)
             seen = await connection.execute(select(demand.c.id).where(_visible(scope), demand.c.id == identity))
@@ -222,6 +226,8 @@ def _narrowed(scope: Scope, wanted: DemandFilter, *, status: bool = True) -> lis
         demand.c.partner_ref: wanted.partner_ref,
         demand.c.sample: wanted.sample,
     }
+    if any(isinstance(value, str) and "\x00" in value for value in (*exact.values(), wanted.status, wanted.region, wanted.node)):
+        return [literal(False)]  # PostgreSQL has no such text, so no demand has it either.
     parts: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
     if status and wanted.status is not None:
         parts.append(demand.c.status == wanted.status)

@@ -36,12 +36,12 @@ from libs.events.codec import chain, encode
 from libs.events.names import crockford, demand_subject
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
-HUB, WINDOW, PARK, SPECIALIST = "hub-city", "window-a", "window-b", "specialist-c"
+HUB, WINDOW, PARK, SPECIALIST = "hub-0", "window-a", "window-b", "specialist-c"
 NODES = (WINDOW, PARK, SPECIALIST)
 ACTOR = Actor(kind="system", id="test")
 
 
-def demand_of(number: int, cell: str = "t1", network: str = "test") -> str:
+def demand_of(number: int, cell: str = "t1", network: str = "testnet") -> str:
     """A well-formed demand id."""
     return f"{network}-{cell}-{crockford(hashlib.sha256(str(number).encode()).digest()[:10])}"
 
@@ -116,7 +116,13 @@ def assignment_to(node: str, assignment: str, category: str = "digital") -> Dema
     """DemandAssigned with a short explanation."""
     inputs = RoutingInputs(category=category, region="330203", urgency="normal")
     explanation = Explanation(
-        policy="1", basis=Basis(registry_seq=9), inputs=inputs, path="candidate", chosen=node, candidates=(), excluded={"offers_category": 3}
+        policy="1",
+        basis=Basis(registry_seq=9),
+        inputs=inputs,
+        path="candidate",
+        chosen=node,
+        candidates=(),
+        excluded={"offers_category": 3},
     )
     return DemandAssigned(assignment=assignment, node=node, policy="1", explanation=explanation)
 
@@ -142,7 +148,9 @@ def random_life(demand: str, random: Random, steps: int) -> History:
     while len(history.commits) < steps and status not in ("resolved", "withdrawn"):
         draw = random.random()
         if draw < 0.06:
-            recall = (AssignmentRecalled(assignment=f"a{number}", node=node, reason="withdrawn"),) if status in ("assigned", "working") else ()
+            recall = (
+                (AssignmentRecalled(assignment=f"a{number}", node=node, reason="withdrawn"),) if status in ("assigned", "working") else ()
+            )
             history.then(*recall, DemandWithdrawn())
             status = "withdrawn"
         elif draw < 0.16:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import given
 
@@ -23,7 +24,7 @@ def test_segments_add_up_exactly_to_the_demands_life(history: History) -> None:
 @given(lives)
 def test_each_segment_begins_where_its_predecessor_ends(history: History) -> None:
     parts = segments(history.commits)
-    assert all(earlier.end == later.start for earlier, later in zip(parts, parts[1:], strict=False))
+    assert all(earlier.end == later.start for earlier, later in pairwise(parts))
     assert all(part.end is not None and part.reason is not None for part in parts[:-1])
 
 
