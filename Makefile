@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test check format chaos bench clean reset
+.PHONY: help install develop run test check format docs chaos bench clean reset
 
 help:  ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ check: develop  ## Lint, formatting, types, architecture
 format: develop  ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: develop  ## Write the documents that are made from the code
+	@$(BIN)/python -m tools.catalogue
 
 chaos: develop  ## Kill processes under load and prove that nothing is lost (long form)
 	@$(BIN)/python -m tests.chaos

@@ -8,17 +8,13 @@ from cli.key import key
 from cli.machine.run import run, tell
 from cli.machine.trouble import Trouble
 from cli.network import network
+from cli.rebuild import rebuild
 
 app = typer.Typer(name="liandong", no_args_is_help=True, pretty_exceptions_enable=False, help="联动 Liandong: 一点提问、全网联动。")
 
 
-@app.callback()
-def _liandong() -> None:
-    # With a single command typer would drop its name.
-    pass
-
-
 app.command("run")(run)
+app.command("rebuild")(rebuild)
 app.add_typer(network)
 app.add_typer(key)
 

@@ -75,6 +75,7 @@ def evolve(state: DemandState, event: Event, *, version: int, at: datetime) -> D
 def _corrected(state: DemandState, event: DemandCorrected) -> DemandState:
     return replace(
         state,
+        enterprise=event.enterprise or state.enterprise,
         category=event.category or state.category,
         region=event.region or state.region,
         carrier=event.carrier or state.carrier,

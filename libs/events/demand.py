@@ -58,7 +58,7 @@ class RoutingInputs(_Part):
 
 
 class Candidate(_Part):
-    """A node that passed territory and category: score 0..100 (None if excluded later) and the reason codes."""
+    """A node that passed territory and category: score 0..10,000 (None if excluded later) and the reason codes."""
 
     node: str
     score: int | None = None
@@ -117,6 +117,7 @@ class DemandCorrected(Event):
     en: ClassVar[str] = "The enterprise corrected the demand ({fields})"
 
     fields: tuple[str, ...]
+    enterprise: str | None = None
     category: str | None = None
     region: str | None = None
     carrier: str | None = None

@@ -16,6 +16,7 @@ from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import DemandState
 from libs.events import Actor, Role
 from libs.events.execute import Done
+from libs.events.names import enterprise_id
 from services.intake.codes import check_codes
 from services.intake.domain import Command, CorrectDemand, SupplementDemand, WithdrawDemand, decide, require_submitter
 from services.intake.rooms import Rooms
@@ -86,6 +87,7 @@ async def correct(
             title=seal("title", body.title) if body.title is not None else None,
             description=seal("description", body.description) if body.description is not None else None,
             requester=seal("requester", requester) if requester is not None else None,
+            enterprise=_enterprise(rooms, caller, body),
         )
 
     return await _run(rooms, caller, "CorrectDemand", demand, key, if_match, body, command)
@@ -106,6 +108,12 @@ async def withdraw(
 def actor_of(caller: Caller) -> Actor:
     """Who acts, by pseudonymous ids: the party behind the key, its role and node."""
     return Actor(kind="partner" if caller.role == "partner" else "person", id=caller.party, role=caller.role, node=caller.node)
+
+
+def _enterprise(rooms: Rooms, caller: Caller, body: CorrectionInput) -> str | None:
+    if body.requester is None:
+        return None
+    return enterprise_id(caller.network or "", salt=rooms.salt, uscc=body.requester.uscc)
 
 
 async def _run(

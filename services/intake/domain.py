@@ -47,6 +47,7 @@ class CorrectDemand:
     title: Sealed | None = None
     description: Sealed | None = None
     requester: Sealed | None = None
+    enterprise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _correct(command: CorrectDemand, state: DemandState) -> list[DemandEvent]:
     changed = {member: value for member in CORRECTABLE if (value := getattr(command, member)) is not None}
     if not changed:
         raise Refused("nothing_to_correct")
-    corrected = DemandCorrected(fields=tuple(changed), **changed)
+    corrected = DemandCorrected(fields=tuple(changed), enterprise=command.enterprise, **changed)
     reroute = any(member in changed for member in ROUTING_MEMBERS)
     return [corrected, *(_recall(state, "corrected") if reroute else [])]
 

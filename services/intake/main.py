@@ -63,8 +63,8 @@ def create_app(settings: IntakeSettings) -> FastAPI:
 
     return build_app(
         name="intake",
-        title_zh="联动 · 受理入口",
-        title_en="Liandong intake",
+        title_zh="受理入口",
+        title_en="intake",
         settings=settings,
         lifespan=lifespan,
         routes=[routes],

@@ -44,7 +44,7 @@ _EXAMPLE: Final[dict[str, JsonValue]] = {
     "partner_ref": "YL-8812",
     "requester": {
         "name": "样例精密部件有限公司",
-        "uscc": "91330200MA2AEXAM19",
+        "uscc": "91330200MA2AEXAM17",
         "contact": {"name": "样例联系人", "phone": "0574-00000000"},
     },
 }

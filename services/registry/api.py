@@ -116,6 +116,8 @@ async def revoke(key_id: Slug, body: RevocationInput, idempotency: IdempotencyKe
     known = rooms.follower.directory.credentials.get(key_id)
     if known is None or caller.network not in (None, known.network):
         raise NotFound("credential_not_found")
+    if key_id == caller.key_id:
+        raise Refused("self_revocation")
     await rooms.run(RevokeCredential(key_id, body.reason), actor_of(caller), idempotency)
     return _credential(rooms.follower.directory.credentials[key_id])
 

@@ -57,8 +57,8 @@ def create_app(settings: RegistrySettings) -> FastAPI:
 
     return build_app(
         name="registry",
-        title_zh="联动 · 节点名录",
-        title_en="Liandong registry",
+        title_zh="节点名录",
+        title_en="registry",
         settings=settings,
         lifespan=lifespan,
         routes=[reading.routes, api.routes],

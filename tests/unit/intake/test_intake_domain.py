@@ -78,7 +78,8 @@ def test_a_correction_of_nothing_is_refused() -> None:
 
 
 def test_every_correctable_member_is_a_member_of_the_event() -> None:
-    assert set(CORRECTABLE) == set(DemandCorrected.model_fields) - {"fields"}
+    # The enterprise is no member of its own to correct: it follows from the requester.
+    assert set(CORRECTABLE) == set(DemandCorrected.model_fields) - {"fields", "enterprise"}
 
 
 @pytest.mark.parametrize(
