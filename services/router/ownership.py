@@ -30,7 +30,8 @@ PATIENCE: Final = 5.0
 
 _JOIN: Final = text("select pg_advisory_lock_shared(:space, :member)")
 _HELD: Final = text(
-    "select objid::int, count(*) from pg_locks where locktype = 'advisory' and granted and objsubid = 2 and classid = :space"
+    "select objid::int as part, count(*) as number from pg_locks"
+    " where locktype = 'advisory' and granted and objsubid = 2 and classid = :space"
     " and database = (select oid from pg_database where datname = current_database()) group by objid"
 )
 _TAKE: Final = text("select part from unnest(cast(:parts as int[])) part where pg_try_advisory_lock(:space, part)")
@@ -67,7 +68,7 @@ class PartitionOwnership:
         with database_errors():
             async with asyncio.timeout(PATIENCE):
                 connection = await self._session()
-                held: dict[int, int] = dict((await connection.execute(_HELD, {"space": SPACE})).tuples().all())
+                held = {row.part: row.number for row in await connection.execute(_HELD, {"space": SPACE})}
                 share = -(-PARTITIONS // max(held.get(PARTITIONS, 1), 1))
                 surplus = sorted(self.parts)[share:]
                 if surplus:

@@ -122,8 +122,9 @@ async def write_assignments(connection: AsyncConnection, rows: Sequence[Mapping[
 
 async def open_load(connection: AsyncConnection) -> dict[str, int]:
     """Open assignments per node."""
-    query = select(ASSIGNMENT.c.node, func.count()).where(ASSIGNMENT.c.status.in_(HELD)).group_by(ASSIGNMENT.c.node)
-    return dict((await connection.execute(query)).tuples().all())
+    number = func.count().label("number")
+    query = select(ASSIGNMENT.c.node, number).where(ASSIGNMENT.c.status.in_(HELD)).group_by(ASSIGNMENT.c.node)
+    return {row.node: row.number for row in await connection.execute(query)}
 
 
 async def read_checkpoints(connection: AsyncConnection, cell: str, parts: Iterable[int]) -> dict[int, int]:
@@ -132,7 +133,7 @@ async def read_checkpoints(connection: AsyncConnection, cell: str, parts: Iterab
     first = insert(CHECKPOINT).on_conflict_do_nothing()
     await connection.execute(first, [{"cell": cell, "part": part, "seq": 0} for part in wanted])
     query = select(CHECKPOINT.c.part, CHECKPOINT.c.seq).where(CHECKPOINT.c.cell == cell, CHECKPOINT.c.part.in_(wanted))
-    return dict((await connection.execute(query)).tuples().all())
+    return {row.part: row.seq for row in await connection.execute(query)}
 
 
 async def move_checkpoints(connection: AsyncConnection, cell: str, seqs: Mapping[int, int], new: int) -> None:
@@ -149,7 +150,7 @@ async def move_checkpoints(connection: AsyncConnection, cell: str, seqs: Mapping
 async def read_parked(connection: AsyncConnection) -> list[Parking]:
     """All parked demands, oldest first."""
     query = select(PARKED.c.demand, PARKED.c.seq, PARKED.c.error).order_by(PARKED.c.at, PARKED.c.demand)
-    return [Parking(*row) for row in (await connection.execute(query)).tuples()]
+    return [Parking(*row) for row in await connection.execute(query)]
 
 
 async def park(connection: AsyncConnection, parkings: Sequence[Parking], at: datetime) -> None:
