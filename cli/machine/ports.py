@@ -65,6 +65,15 @@ class Ports:
         return True
 
 
+def listening(port: int) -> socket.socket:
+    """Listen on a loopback port for a program that inherits the socket: its port stays open while it is started again."""
+    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    own.bind(("127.0.0.1", port))
+    own.listen(2048)
+    return own
+
+
 def is_free(port: int) -> bool:
     """Tell whether a server could listen on this loopback port now."""
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:

@@ -21,7 +21,7 @@ FIRST_CELL = "26a"
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all services share on one machine; `ports` per service, `role_passwords` per database role."""
+    """What all services share on one machine, per service or database role; `sockets` are descriptors that listen already."""
 
     folder: Folder
     nats: Nats
@@ -29,6 +29,7 @@ class Surroundings:
     database: str
     role_passwords: Mapping[str, str]
     ports: Mapping[str, int]
+    sockets: Mapping[str, int]
 
     def endpoints(self) -> dict[str, str]:
         """Return what endpoints.json tells; addresses carry no passwords."""
@@ -43,6 +44,7 @@ class Surroundings:
             log=self.folder.logs / f"{name}.log",
             directory=CHECKOUT,
             environment={**common_environment(self.folder), **self.environment(name)},
+            inherit=(self.sockets[name],),
         )
 
     def environment(self, name: str) -> dict[str, str]:
@@ -50,6 +52,7 @@ class Surroundings:
         settings = {
             "HOST": "127.0.0.1",
             "PORT": str(self.ports[name]),
+            "SOCKET_FD": str(self.sockets[name]),
             "NATS_URL": self.nats.url,
             "NATS_USER": name,
             "NATS_PASSWORD": self.nats.passwords[name],

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import importlib.util
 import os
+import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -20,7 +21,7 @@ from cli.machine.database import DATABASE, ROLES, prepare
 from cli.machine.folder import CHECKOUT, Folder, read_json, write_json
 from cli.machine.keys import NETWORK, SYSTEM, issue
 from cli.machine.nats import Nats
-from cli.machine.ports import PREFERRED, Ports
+from cli.machine.ports import PREFERRED, Ports, listening
 from cli.machine.postgres import Postgres, way_for
 from cli.machine.programs import Program, open_log
 from cli.machine.services import FIRST_CELL, Surroundings, bootstrap_key, common_environment
@@ -51,6 +52,7 @@ class LocalMachine:
         self._step = step
         self._lock = lock
         self._ports = Ports()
+        self._sockets: dict[str, socket.socket] = {}
         self._supervisor = Supervisor(folder.processes_file, folder.logs / "supervisor.log")
         self.endpoints: dict[str, str] = {}
         self.keys: dict[str, str] = {}
@@ -84,6 +86,8 @@ class LocalMachine:
         await self._supervisor.stop([*SERVICES, "sample"])
         await self._supervisor.stop(["nats", "postgres"])
         await self._supervisor.close()
+        for own in self._sockets.values():
+            own.close()
         self._ports.close()
 
     def _surroundings(self) -> Surroundings:
@@ -99,7 +103,9 @@ class LocalMachine:
         nats = Nats(folder.nats, own["nats"], own["nats_monitor"], nats_passwords, (FIRST_CELL,))
         postgres = Postgres(folder.postgres, own["postgres"], folder.secret("postgres"), way_for(folder.postgres))
         passwords = {role: folder.secret(f"postgres_{role}") for role in ROLES}
-        return Surroundings(folder, nats, postgres, DATABASE, passwords, ports)
+        self._sockets = {name: listening(port) for name, port in ports.items()}
+        sockets = {name: own.fileno() for name, own in self._sockets.items()}
+        return Surroundings(folder, nats, postgres, DATABASE, passwords, ports, sockets)
 
     async def _start_nats(self, server: Nats) -> None:
         program = server.program(self._folder.logs / "nats.log", inherit=(self._lock,))

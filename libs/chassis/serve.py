@@ -1,5 +1,8 @@
 """Runs a service: one process, one port, uvloop and httptools. SIGTERM ends it within five seconds with exit code 0.
 
+The socket may be handed down (`<NAME>_SOCKET_FD`): then the port stays open while the process is started again, and callers wait
+instead of being refused.
+
 Exit codes: 0 asked to stop, 1 the outside is not as it must be (port taken, NATS or database away), 2 a bad setting.
 """
 
@@ -34,7 +37,7 @@ def serve(create_app: Callable[[S], FastAPI], settings: S) -> NoReturn:
     configure_logs(settings.service)
     try:
         app = create_app(settings)
-        listening = listen(settings.host, settings.port)
+        listening = listen(settings.host, settings.port) if settings.socket_fd is None else socket.socket(fileno=settings.socket_fd)
     except BadSetting as error:
         _leave(settings, error, BAD_SETTINGS_EXIT)
     except (LiandongError, OSError) as error:

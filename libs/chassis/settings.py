@@ -29,6 +29,9 @@ class ServiceSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Annotated[int, Field(ge=0, le=65535, description="TCP port to listen on, 0 for any free one")]
+    socket_fd: Annotated[int | None, Field(ge=3, description="descriptor of a socket that listens already, instead of host and port")] = (
+        None
+    )
     nats_url: Annotated[str, Field(pattern=r"^(nats|tls)://\S+$", description="nats://host:port")]
     nats_user: Annotated[str, Field(min_length=1, description="this service's NATS user")]
     nats_password: Annotated[SecretStr, Field(description="password of the NATS user")]
