@@ -44,7 +44,7 @@ def _version(value: Any) -> Any:
 IfMatch = Annotated[
     int | None,
     BeforeValidator(_version),
-    WithJsonSchema({"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$', "examples": ['"3"']}),
+    WithJsonSchema({"type": "string", "pattern": '^"[0-9]{1,9}"$', "examples": ['"3"']}),
     Header(
         alias="If-Match",
         description='只在诉求仍是该版本时执行，如 "3"。 / Act only if the demand still has this version, e.g. "3".',

@@ -24,6 +24,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from libs.chassis.catalogue import CATALOGUE, ProblemKind
 from libs.chassis.field_errors import FieldError, field_errors
@@ -176,7 +177,15 @@ async def _http(request: Request, error: Exception) -> Response:
     if code == "bad_request" and request.method in ("POST", "PUT", "PATCH"):
         code = "malformed_json"  # FastAPI answers an undecodable body with a plain 400.
     passed = {name: value for name, value in (error.headers or {}).items() if name.lower() in _PASSED_ON}
+    if error.status_code == 405:
+        passed["Allow"] = allowed_methods(request)
     return problem_response(code, request, headers=passed)
+
+
+def allowed_methods(request: Request) -> str:
+    """All methods of an address (RFC 9110 10.2.1); Starlette names only those of the first route that fits."""
+    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in fitting for method in getattr(route, "methods", None) or ()}))
 
 
 async def _ours(request: Request, error: Exception) -> Response:

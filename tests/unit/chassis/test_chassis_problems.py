@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path as FilePath
 from typing import Any
 
 import httpx2
@@ -147,6 +148,7 @@ async def test_a_call_without_a_valid_key_is_refused_with_a_challenge(app: FastA
 
 async def test_an_unsupported_method_names_the_allowed_ones(partner: httpx2.AsyncClient) -> None:
     assert (await partner.delete("/v1/wishes/w1")).headers["allow"] == "PUT"
+    assert (await partner.delete("/v1/wishes")).headers["allow"] == "GET, POST"
 
 
 async def test_a_problem_type_can_be_looked_up(partner: httpx2.AsyncClient) -> None:
@@ -180,3 +182,12 @@ async def test_openapi_documents_every_problem_and_the_key(app: FastAPI) -> None
     assert headers["Idempotency-Key"]["required"]
     for reference in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)):
         assert reference in document["components"]["schemas"]
+
+
+def test_every_code_that_the_sources_refuse_with_is_in_the_catalogue() -> None:
+    root = FilePath(__file__).resolve().parents[3]
+    sources = [file.read_text("utf-8") for room in ("libs", "services") for file in (root / room).rglob("*.py")]
+    codes = {code for source in sources for code in re.findall(r'(?:Refused|NotFound|problem_response)\(\s*"([a-z_]+)"', source)}
+
+    assert len(codes) > 30
+    assert codes - set(CATALOGUE) == set()
