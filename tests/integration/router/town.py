@@ -8,9 +8,10 @@ import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 import nats
@@ -47,6 +48,7 @@ from libs.events.streams import ensure_streams
 from services.router.main import create_app
 from services.router.settings import RouterSettings
 
+T = TypeVar("T")
 KEK = bytes(range(32))
 NETWORK = "ningbo"
 TOWNSHIP = "330203001"
@@ -128,6 +130,10 @@ class Town:
         engine = create_async_engine(sqlalchemy_url(self.database.url(role)), connect_args={"ssl": False})
         self._stack.push_async_callback(engine.dispose)
         return engine
+
+    async def enter(self, context: AbstractAsyncContextManager[T]) -> T:
+        """Keep something open until the town closes."""
+        return await self._stack.enter_async_context(context)
 
     def number(self) -> int:
         """A number nobody had before."""
