@@ -16,7 +16,7 @@ from pydantic_core import from_json, to_json
 from libs.events.algorithms import DigestName, digest, digest_name
 from libs.events.commit import ENVELOPE, Actor, Commit
 from libs.events.demand import DemandEvent
-from libs.events.errors import Corrupt, UnknownEvent
+from libs.events.errors import Corrupt, Refused, UnknownEvent
 from libs.events.language import Event
 from libs.events.registry import RegistryEvent
 
@@ -29,7 +29,7 @@ UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {}
 
 
 def encode(commit: Commit) -> bytes:
-    """Serialise a commit to the exact bytes that are stored, hashed and archived. Raises ValueError for a null in a free-form member."""
+    """Serialise a commit to the exact bytes that are stored, hashed and archived. Raises Refused for nulls in free-form members."""
     head: dict[str, Any] = {"v": ENVELOPE, _entity_member(commit.entity): commit.entity, "ver": commit.version}
     if commit.prev is not None:
         head["prev"] = commit.prev
@@ -105,10 +105,15 @@ def _entity_member(entity: str) -> str:
 
 
 def _data(event: Event) -> bytes:
-    data = to_json(event, exclude_none=True)
+    try:
+        data = to_json(event, exclude_none=True)
+    except ValueError as error:  # Half a surrogate pair, which only a free-form member can hold.
+        raise Refused("invalid_field") from error
     # `exclude_none` does not reach into free-form members; parsing again is only for texts that contain the word.
-    if b"null" in data and _has_null(from_json(data)):
-        raise ValueError(f"{type(event).__name__}: null is never written")
+    if b"null" in data:
+        for field, value in from_json(data).items():
+            if _has_null(value):
+                raise Refused("invalid_field", field=field)
     return data
 
 

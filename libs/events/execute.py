@@ -208,10 +208,9 @@ def _decide(
                 actor=order.actor,
                 events=tuple(events),
             )
+            ready.append((index, commit, Append(order.subject, fold.seq, order.command_id, encode(commit), order.headers)))
         except LiandongError as error:
             results[index] = error
-            continue
-        ready.append((index, commit, Append(order.subject, fold.seq, order.command_id, encode(commit), order.headers)))
     return ready
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.events import Actor, Corrupt, Event, NetworkRevisionStaged, UnknownEvent
+from libs.events import Actor, Corrupt, Event, NetworkRevisionStaged, Refused, UnknownEvent
 from libs.events.algorithms import DigestName
 from libs.events.codec import TYPES, chain, decode, decode_envelope, encode, follows, peek_command_id
 from libs.events.testing import commits as chained
@@ -64,10 +64,16 @@ class TestRoundTrip:
             section="nodes",
             items=({"id": "x", "note": "null"}, {"deep": [{"parent": None}]}),
         )
-        with pytest.raises(ValueError, match="null"):
+        with pytest.raises(Refused, match="invalid_field") as caught:
             chained("ningbo.graph", staged)
+        assert caught.value.field == "items"
         fine = staged.model_copy(update={"items": staged.items[:1]})
         assert decode(chained("ningbo.graph", fine)[0][1]).events == (fine,)
+
+    def test_text_that_is_no_unicode_is_refused_by_the_writer(self) -> None:
+        staged = NetworkRevisionStaged(network="ningbo", revision="r1", part=1, parts=1, section="nodes", items=({"name": "\ud800"},))
+        with pytest.raises(Refused, match="invalid_field"):
+            chained("ningbo.graph", staged)
 
     @given(commits())
     def test_members_nobody_knows_are_ignored_at_every_level(self, commit: Any) -> None:

@@ -13,7 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.events import Append, Conflict, Corrupt, Event, LiandongError, NotFound, Outcome, Refused, Unavailable, UnknownEvent
+from libs.events import (
+    Append,
+    Conflict,
+    Corrupt,
+    Event,
+    LiandongError,
+    NetworkRevisionStaged,
+    NotFound,
+    Outcome,
+    Refused,
+    Unavailable,
+    UnknownEvent,
+)
 from libs.events.codec import decode
 from libs.events.errors import ClockAhead
 from libs.events.execute import Done, Fold, Order, execute, execute_many, fold_all, load_fold
@@ -350,6 +362,12 @@ class TestMany:
         results = await run_many(store, *(order(f"c{number}", up(1), subject=f"{SUBJECT}{number}") for number in range(50)))
         assert all(isinstance(result, Done) and not result.replayed for result in results)
         assert store.sizes == [50]
+
+    async def test_an_event_that_cannot_be_written_spoils_no_neighbour(self) -> None:
+        broken = NetworkRevisionStaged(network="ningbo", revision="r1", part=1, parts=1, section="nodes", items=({"x": None},))
+        results = await run_many(MemoryEventStore(), order("c1", lambda _: [broken]), order("c2", up(1), subject=f"{SUBJECT}2"))
+        assert isinstance(results[0], Refused)
+        assert isinstance(results[1], Done)
 
     async def test_two_commands_on_one_subject_in_one_call_both_get_through(self) -> None:
         store = MemoryEventStore()
