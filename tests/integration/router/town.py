@@ -52,7 +52,7 @@ T = TypeVar("T")
 KEK = bytes(range(32))
 NETWORK = "ningbo"
 TOWNSHIP = "330203001"
-PATIENCE = 20.0
+PATIENCE = 30.0
 
 
 def now() -> datetime:
