@@ -106,6 +106,7 @@ EVENTS: tuple[Event, ...] = (
         urgency="urgent",
         title=sealed(DemandCorrected, "title", "样例：更正标题"),
         description=sealed(DemandCorrected, "description", "样例：更正内容"),
+        enterprise="ent-0123456789abcdef",
         requester=sealed(DemandCorrected, "requester", '{"name":"样例"}'),
     ),
     DemandWithdrawn(reason=sealed(DemandWithdrawn, "reason", "样例：已自行解决")),
