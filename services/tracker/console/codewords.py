@@ -8,7 +8,7 @@ CODES: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "status": {
         "submitted": ("待分办", "New"),
         "triage": ("分办中", "In triage"),
-        "assigned": ("待签收", "To be accepted"),
+        "assigned": ("待签收", "To accept"),
         "in_progress": ("办理中", "In progress"),
         "resolved": ("已办结", "Resolved"),
         "withdrawn": ("已撤回", "Withdrawn"),

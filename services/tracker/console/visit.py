@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from libs.chassis.auth import Caller, authenticate
 from libs.chassis.problems import CATALOGUE, TRACE_ID, code_of
 from libs.directory import Directory
-from libs.events import LiandongError, Refused
+from libs.events import LiandongError
 from services.tracker.console import files
 from services.tracker.console.sessions import Sessions
 from services.tracker.console.source import ConsoleSource, Names
@@ -64,6 +64,10 @@ class Console:
     router: Callable[[], str | None] = lambda: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     assets: Mapping[str, files.StaticFile] = field(default_factory=files.load)
+
+
+class ForeignOrigin(Exception):
+    """A page of another site sent this; it is not carried out."""
 
 
 class EnterFirst(Exception):
@@ -170,7 +174,7 @@ def caller_by_id(follower: Follower, key_id: str, now: datetime) -> Caller | Non
 
 
 def require_own_origin(request: Request) -> None:
-    """Let a POST pass only if a page of this console sent it. Raises Refused foreign_origin.
+    """Let a POST pass only if a page of this console sent it. Raises ForeignOrigin.
 
     Browsers always name the origin; one that was told to keep it to itself sends `null`, but says whether the sites are the same.
     """
@@ -178,7 +182,7 @@ def require_own_origin(request: Request) -> None:
     if origin == "null" and request.headers.get("sec-fetch-site") == "same-origin":
         return
     if urlsplit(origin).netloc != request.headers.get("host"):
-        raise Refused("foreign_origin")
+        raise ForeignOrigin
 
 
 class PageRoute(APIRoute):
@@ -195,6 +199,8 @@ class PageRoute(APIRoute):
                 response = await answer(request)
             except EnterFirst as missing:
                 response = _to_entrance(request, missing)
+            except ForeignOrigin:
+                response = visit_of(request).problem("foreign_origin", 403)
             except RequestValidationError:
                 response = visit_of(request).problem("bad_request", 400)
             except LiandongError as error:
@@ -207,8 +213,6 @@ class PageRoute(APIRoute):
 
 def _problem(request: Request, error: LiandongError) -> Response:
     code = code_of(error)
-    if code == "foreign_origin":
-        return visit_of(request).problem(code, 403)
     kind = CATALOGUE.get(code)
     response = visit_of(request).problem(code, kind.status if kind is not None else 503)
     if kind is not None and kind.retry_after is not None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from libs.chassis.app import build_app
 from libs.chassis.auth import new_key
+from libs.chassis.settings import ServiceSettings
 from libs.directory import Credential, Directory, Network, load_network
 from libs.events import (
     Actor,
@@ -36,7 +40,7 @@ from libs.events import (
     Unavailable,
 )
 from services.tracker.console.names import DirectoryNames
-from services.tracker.console.pages import routes
+from services.tracker.console.pages import FORM_PATHS, routes
 from services.tracker.console.sessions import MemorySessions
 from services.tracker.console.testing import SEALED, MemorySource
 from services.tracker.console.visit import Console
@@ -89,6 +93,30 @@ def ningbo() -> Network:
     return Network(load_network(Path(__file__).parents[3] / "networks" / "ningbo"), revision="1", seq=1031)
 
 
+@asynccontextmanager
+async def _nothing_to_open(app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+async def _ready(app: FastAPI) -> dict[str, bool]:
+    return {}
+
+
+def console_app() -> FastAPI:
+    """The pages inside the edge that every service has, without a tracker."""
+    away: dict[str, Any] = {"nats_url": "nats://n:1", "nats_user": "u", "nats_password": "p", "nats_monitor_url": "http://n:1"}
+    return build_app(
+        name="tracker",
+        title_zh="控制台",
+        title_en="console",
+        settings=ServiceSettings(port=0, **away),
+        lifespan=_nothing_to_open,
+        routes=[routes],
+        readiness=_ready,
+        form_paths=FORM_PATHS,
+    )
+
+
 def office(*, filled: bool = True, router: str | None = "http://127.0.0.1:8102", now: datetime = NOW) -> Office:
     people: dict[str, tuple[Role, str | None, str]] = {
         "clerk": ("clerk", WINDOW, "样例窗口 · 经办"),
@@ -105,8 +133,7 @@ def office(*, filled: bool = True, router: str | None = "http://127.0.0.1:8102",
         credentials[made.key_id] = Credential(made.key_id, made.digest, "pty-" + name, role, "ningbo", node, label)
     follower = OfficeFollower(Directory(seq=1031, networks={"ningbo": ningbo()}, credentials=credentials))
     source = MemorySource(lambda: follower.directory)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(routes)
+    app = console_app()
     made_office = Office(app, source, follower, keys, now)
     app.state.follower = follower
     app.state.console = Console(

@@ -45,27 +45,34 @@
   document.addEventListener("htmx:before:swap", hold);
   document.addEventListener("htmx:after:swap", () => { greet(); tidy(); release(); });
 
-  // The connection: said quietly when it is lost, healed by itself, told once when it is back.
+  // The connection: said quietly when it is lost, healed by itself, told once when it is back. While it is lost the page looks
+  // again every few seconds, because what it failed to fetch is not announced a second time.
   const lost = $("#link-lost"), back = $("#link-back");
-  let away = false, timer = 0;
-  const gone = () => { away = true; lost.hidden = false; back.hidden = true; };
+  const look = () => htmx.trigger(document.body, "changed");
+  let hush = 0, again = 0;
+  const gone = () => {
+    lost.hidden = false; back.hidden = true;
+    clearTimeout(again); again = setTimeout(look, 4000);
+  };
   const here = () => {
-    if (!away) return;
-    away = false; lost.hidden = true; back.hidden = false;
-    clearTimeout(timer); timer = setTimeout(() => { back.hidden = true; }, 4000);
-    htmx.trigger(document.body, "changed");
+    if (lost.hidden) return;
+    clearTimeout(again);
+    lost.hidden = true; back.hidden = false;
+    clearTimeout(hush); hush = setTimeout(() => { back.hidden = true; }, 4000);
   };
   document.addEventListener("htmx:sse:error", (event) => {
-    if (event.detail?.status === 401) { location.reload(); return; }
-    gone();
+    if (event.detail?.status === 401) location.reload();
+    else gone();
   });
-  document.addEventListener("htmx:sse:after:connection", here);
-  window.addEventListener("offline", gone);
-  // The extension heals a connection it once had; the very first one is ours to try again.
+  document.addEventListener("htmx:response:error", (event) => { if (event.detail?.ctx?.response?.status >= 500) gone(); });
   document.addEventListener("htmx:error", (event) => {
-    const line = event.target?.closest?.("[hx-sse\\:connect]");
-    if (!line) return;
     gone();
-    setTimeout(() => htmx.ajax("GET", line.getAttribute("hx-sse:connect"), { source: line }), 3000);
+    // The extension heals a connection it once had; the very first one is ours to try again.
+    const line = event.target?.closest?.("[hx-sse\\:connect]");
+    if (line) setTimeout(() => htmx.ajax("GET", line.getAttribute("hx-sse:connect"), { source: line }), 3000);
   });
+  document.addEventListener("htmx:sse:after:connection", (event) => {
+    if (!lost.hidden && event.detail?.connection?.status === 200) look();
+  });
+  document.addEventListener("htmx:after:swap", (event) => { if (event.detail?.ctx?.response?.status < 400) here(); });
 })();
