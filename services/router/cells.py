@@ -14,6 +14,9 @@ from services.router.consumers import CellRouter
 from services.router.ownership import PartitionOwnership
 
 PAUSE: Final = 1.0
+PATIENCE: Final = 2.0
+"""Seconds a batch in work may take when the process is asked to stop, which it must do within five."""
+
 _log = structlog.get_logger("cells")
 
 
@@ -45,7 +48,11 @@ class CellRouters:
             self._ownership.announce()
 
     async def stop(self) -> None:
-        """Stop in the middle of whatever is going on; what was half done will be repeated."""
+        """Stop after the batches in work, or in the middle of one that takes long; what was half done will be repeated."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                for router in self._routers.values():
+                    await router.turn.acquire()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()

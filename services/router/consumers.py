@@ -43,7 +43,10 @@ _log = structlog.get_logger("consumers")
 
 
 class CellRouter:
-    """Routes the demands of one cell in the partitions owned; a Projection for `run_projection`."""
+    """Routes the demands of one cell in the partitions owned; a Projection for `run_projection`.
+
+    `turn` is held while a batch is in work: who holds it may end the task without cutting a batch, and its connections, in two.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class CellRouter:
         self._seqs: dict[int, int] = {}
         self._parked: set[str] = set()
         self._load_read: datetime | None = None
+        self.turn = asyncio.Lock()
         self.handled = 0
 
     async def run(self) -> None:
@@ -93,6 +97,20 @@ class CellRouter:
 
     async def position(self) -> int:
         """Where to read from: the lowest checkpoint of the partitions owned. Parked demands are tried again first."""
+        async with self.turn:
+            return await self._begin()
+
+    async def apply(self, batch: Sequence[Recorded]) -> None:
+        """Handle a batch. Raises Unavailable, Fenced; then it will come again."""
+        async with self.turn:
+            await self._take(batch)
+
+    @property
+    def parked(self) -> frozenset[str]:
+        """Demands of this cell that are set aside."""
+        return frozenset(self._parked)
+
+    async def _begin(self) -> int:
         self._parts = self._ownership.parts
         if not self._parts:
             raise Fenced("no partition is owned")
@@ -110,19 +128,13 @@ class CellRouter:
         self.handled = start
         return start
 
-    async def apply(self, batch: Sequence[Recorded]) -> None:
-        """Handle a batch. Raises Unavailable, Fenced; then it will come again."""
+    async def _take(self, batch: Sequence[Recorded]) -> None:
         if self._ownership.parts != self._parts:
             raise Fenced("other partitions are owned now")
         last = batch[-1].seq
         cases, broken = await self._book.follow(batch, self._is_due)
         await self._handle(cases, broken, last)
         self.handled = last
-
-    @property
-    def parked(self) -> frozenset[str]:
-        """Demands of this cell that are set aside."""
-        return frozenset(self._parked)
 
     async def _retry(self, parked: Sequence[Parking]) -> None:
         self._parked = {parking.demand for parking in parked}

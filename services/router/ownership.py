@@ -26,7 +26,7 @@ SPACE: Final = 0x4C44_5254
 """First half of the advisory lock keys; the second is the partition, or PARTITIONS for "a router is here"."""
 
 EVERY: Final = 1.0
-PATIENCE: Final = 5.0
+PATIENCE: Final = 2.0
 
 _JOIN: Final = text("select pg_advisory_lock_shared(:space, :member)")
 _HELD: Final = text(
@@ -47,6 +47,7 @@ class PartitionOwnership:
         self._every = every
         self._connection: AsyncConnection | None = None
         self._task: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
         self.parts: frozenset[int] = frozenset()
         self.changed = asyncio.Event()
 
@@ -57,11 +58,12 @@ class PartitionOwnership:
 
     async def stop(self) -> None:
         """Give everything back."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        await self._let_go()
+        async with self._turn:  # at most PATIENCE: a query cut in two would leave its connection behind
+            if self._task is not None:
+                self._task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._task
+            await self._let_go()
 
     async def balance(self) -> None:
         """Bring what is owned to this router's share. Raises Unavailable; then nothing is owned any more."""
@@ -92,11 +94,12 @@ class PartitionOwnership:
             await self._balance_or_let_go()
 
     async def _balance_or_let_go(self) -> None:
-        try:
-            await self.balance()
-        except Unavailable as error:
-            _log.warning("partitions_lost", message=str(error), owned=len(self.parts))
-            await self._let_go()
+        async with self._turn:
+            try:
+                await self.balance()
+            except Unavailable as error:
+                _log.warning("partitions_lost", message=str(error), owned=len(self.parts))
+                await self._let_go()
 
     async def _let_go(self) -> None:
         """End the session: that alone frees its locks, whatever state it is in."""
