@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
-from typing import Final
+from typing import Final, Protocol
 
 import asyncpg
 import structlog
@@ -19,7 +19,6 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.database import database_errors
-from libs.chassis.follower import DirectoryFollower
 from libs.directory import Directory
 from libs.events import EventStore, Fenced, GapDetected, Recorded, Unavailable
 from libs.events.consumer import run_projection
@@ -163,6 +162,15 @@ class CellWriter:
         self._projector.forget()
 
 
+class Cells(Protocol):
+    """Where open cells are learned from; a DirectoryFollower."""
+
+    @property
+    def directory(self) -> Directory: ...
+
+    def on_change(self, callback: Callable[[Directory], None]) -> None: ...
+
+
 class Followers:
     """Follows every open cell, each in a task of its own. `faults`: why a cell is not followed any more, or is interrupted now."""
 
@@ -171,7 +179,7 @@ class Followers:
         engine: AsyncEngine,
         store: EventStore,
         keys: DataKeys,
-        follower: DirectoryFollower,
+        cells: Cells,
         *,
         bell: Bell,
         metrics: TrackerMetrics,
@@ -186,8 +194,8 @@ class Followers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
         self._follow(cell)
-        follower.on_change(self._follow_all)
-        self._follow_all(follower.directory)
+        cells.on_change(self._follow_all)
+        self._follow_all(cells.directory)
 
     @property
     def healthy(self) -> bool:

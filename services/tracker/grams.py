@@ -11,7 +11,9 @@ from typing import Final
 
 LONGEST: Final = 60
 MOST: Final = 400
-_HAN: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_CHARACTERS: Final = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HAN: Final = re.compile(f"[{_CHARACTERS}]")
+_RUN: Final = re.compile(rf"[{_CHARACTERS}]+|(?:(?![{_CHARACTERS}])[^\W_])+")
 
 
 def folded(text: str) -> str:
@@ -48,18 +50,7 @@ def query(text: str) -> str | None:
 
 
 def _runs(text: str) -> list[str]:
-    runs: list[str] = []
-    for word in re.split(r"[\W_]+", folded(text)):
-        start = 0
-        for index in range(1, len(word) + 1):
-            if index == len(word) or _is_han(word[index]) != _is_han(word[start]):
-                runs.append(word[start:index])
-                start = index
-    return runs
-
-
-def _is_han(character: str) -> bool:
-    return _HAN.match(character) is not None
+    return _RUN.findall(folded(text))
 
 
 def _quoted(lexeme: str) -> str:

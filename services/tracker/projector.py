@@ -18,8 +18,9 @@ from libs.chassis.keyring import DataKey, open_text
 from libs.events import Commit, Corrupt, Sealed, UnknownEvent
 from services.tracker import rows
 from services.tracker.archive import Entry, Head, read_commit
+from services.tracker.domain import DemandRow
 from services.tracker.grams import grams
-from services.tracker.project import ChangeRow, DemandRow, SealedText, change, project, searchable
+from services.tracker.project import ChangeRow, SealedText, change, project, searchable
 from services.tracker.rows import ParkedRow, TextRow
 
 CACHED: Final = 50_000
@@ -34,10 +35,10 @@ class DataKeys(Protocol):
 
 @dataclass(slots=True)
 class _Work:
-    """What one batch changes; nothing outside it moves until the transaction stands."""
+    """What one batch changes; nothing outside it moves until the transaction stands. `touched` tells which demands are new."""
 
     demands: dict[str, DemandRow | None] = field(default_factory=dict)
-    touched: dict[str, None] = field(default_factory=dict)
+    touched: dict[str, bool] = field(default_factory=dict)
     texts: list[tuple[Commit, SealedText]] = field(default_factory=list)
     changes: list[ChangeRow] = field(default_factory=list)
     parks: dict[str, ParkedRow] = field(default_factory=dict)
@@ -72,8 +73,10 @@ class Projector:
             self._one(entry, heads.get(entry.demand), work)
             heads[entry.demand] = Head(entry.ver, entry.hash)
         texts = await self._texts(connection, work.texts)
-        demands = [row for demand in work.touched if (row := work.demands[demand]) is not None]
-        await rows.write(connection, self.version, demands=demands, texts=texts, changes=work.changes, parks=work.parks.values())
+        fresh = [row for demand, new in work.touched.items() if new and (row := work.demands[demand]) is not None]
+        changed = [row for demand, new in work.touched.items() if not new and (row := work.demands[demand]) is not None]
+        parks = work.parks.values()
+        await rows.write(connection, self.version, fresh=fresh, changed=changed, texts=texts, changes=work.changes, parks=parks)
         return work.changes
 
     def keep(self) -> None:
@@ -109,7 +112,8 @@ class Projector:
             if b"\\u0000" in entry.body:
                 raise Corrupt("unstorable")
             commit = read_commit(entry, previous)
-            row = project(work.demands[entry.demand], commit, cell=entry.cell, seq=entry.seq)
+            before = work.demands[entry.demand]
+            row = project(before, commit, cell=entry.cell, seq=entry.seq)
         except UnknownEvent as error:
             self._park(entry, "unknown_event", error, work)
             return
@@ -118,7 +122,7 @@ class Projector:
             self._park(entry, reason if reason.isidentifier() else "does_not_fold", error, work)
             return
         work.demands[entry.demand] = row
-        work.touched[entry.demand] = None
+        work.touched.setdefault(entry.demand, before is None)
         work.changes.append(change(row, commit))
         if (sealed := searchable(commit)) is not None:
             work.texts.append((commit, sealed))

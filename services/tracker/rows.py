@@ -13,7 +13,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.tracker.project import ChangeRow, DemandRow
+from services.tracker.domain import DemandRow
+from services.tracker.project import ChangeRow
 from services.tracker.tables import KEYS, change, demand, demand_text, parked, schema_of
 
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -50,24 +51,25 @@ async def write(
     connection: AsyncConnection,
     version: int,
     *,
-    demands: Iterable[DemandRow],
+    fresh: Iterable[DemandRow],
+    changed: Iterable[DemandRow],
     texts: Iterable[TextRow],
     changes: Sequence[ChangeRow],
     parks: Iterable[ParkedRow],
 ) -> None:
-    """Write one batch of rows into a generation; the connection must be inside a transaction already."""
+    """Write one batch of rows into a generation; the connection must be inside a transaction already.
+
+    `fresh` demands are not there yet: COPY writes them for a third of what an upsert costs.
+    """
     driver = await asyncpg_of(connection)
-    for table, rows in ((demand, demands), (demand_text, texts), (parked, parks)):
+    for table, records in ((demand, list(fresh)), (change, changes)):
+        if records:
+            names = [column.name for column in table.columns]
+            await driver.copy_records_to_table(table.name, schema_name=schema_of(version), columns=names, records=records)
+    for table, rows in ((demand, changed), (demand_text, texts), (parked, parks)):
         columns = _columns(table, rows)
         if columns:
             await driver.execute(_UPSERTS[table].format(schema=schema_of(version)), *columns)
-    if changes:
-        await driver.copy_records_to_table(
-            change.name,
-            schema_name=schema_of(version),
-            columns=[column.name for column in change.columns],
-            records=[(c.cell, c.seq, c.id, c.version, list(c.types), c.status, c.at) for c in changes],
-        )
 
 
 async def load_demands(connection: AsyncConnection, version: int, ids: Sequence[str]) -> dict[str, DemandRow]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from libs.directory import Network
 from libs.events import Actor, Sealed
-from services.tracker.project import NextStep
+from services.tracker.domain import NextStep
 from services.tracker.sentences import sentence
 from services.tracker.trail import Details, Trail, TrailCommit, TrailEvent, object_of
 from services.tracker.views import FeedItem, Found

@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from libs.chassis.http import decode_cursor, encode_cursor
 from libs.events import Refused
 from services.tracker import archive
+from services.tracker.domain import DemandRow
 from services.tracker.feed import Places, encode_places
 from services.tracker.generations import active_version
 from services.tracker.grams import query as text_query
-from services.tracker.project import ChangeRow, DemandRow
+from services.tracker.project import ChangeRow
 from services.tracker.rights import Scope
 from services.tracker.rows import demand_row
 from services.tracker.tables import change, demand, demand_text, parked, translated

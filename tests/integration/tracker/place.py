@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cli.machine.testing import Database
 from libs.chassis.keyring import Kek, KeyRing
 from libs.chassis.metrics import Metrics
+from libs.directory import Directory
 from libs.events import Recorded
-from libs.events.codec import peek_command_id
 from libs.events.memory import MemoryEventStore
 from libs.events.names import demand_stream
-from services.tracker import generations
-from services.tracker.consumers import BATCH, CellWriter
+from services.tracker.consumers import BATCH, CellWriter, Followers
 from services.tracker.feed import Bell
 from services.tracker.generations import active_version
 from services.tracker.metrics import TrackerMetrics
@@ -56,6 +56,24 @@ class PlainStore(MemoryEventStore):
         return self.born
 
 
+class OpenCells:
+    """The part of a directory follower that tells which cells are open."""
+
+    def __init__(self) -> None:
+        self.directory = Directory(cells={"t1": "open"})
+        self._callbacks: list[Callable[[Directory], None]] = []
+
+    def on_change(self, callback: Callable[[Directory], None]) -> None:
+        """Call back when a cell opens."""
+        self._callbacks.append(callback)
+
+    def open(self, cell: str) -> None:
+        """Open one more cell."""
+        self.directory = Directory(cells={**self.directory.cells, cell: "open"})
+        for callback in self._callbacks:
+            callback(self.directory)
+
+
 class Place:
     """One cell `t1` with its database."""
 
@@ -69,13 +87,29 @@ class Place:
         self.metrics = Metrics("tracker")
         self.tracker_metrics = TrackerMetrics(self.metrics)
         self._kek = kek
+        self.directory = OpenCells()
         self._writers: list[CellWriter] = []
+        self._followers: list[Followers] = []
 
     def writer(self, cell: str = "t1") -> CellWriter:
         """One more tracker process, as far as the database can tell."""
         writer = CellWriter(self.engine, self.store, self.keys, cell, bell=self.bell, metrics=self.tracker_metrics)
         self._writers.append(writer)
         return writer
+
+    def followers(self) -> Followers:
+        """One more tracker process that follows every open cell."""
+        found = Followers(
+            self.engine,
+            self.store,
+            self.keys,
+            self.directory,
+            bell=self.bell,
+            metrics=self.tracker_metrics,
+            cell="t1",
+        )
+        self._followers.append(found)
+        return found
 
     async def next_writer(self, before: CellWriter) -> CellWriter:
         """The process that comes after another one has gone."""
@@ -84,6 +118,8 @@ class Place:
 
     async def close(self) -> None:
         """Give up every lead."""
+        for followers in self._followers:
+            await followers.stop()
         for writer in self._writers:
             await writer.close()
 
@@ -117,9 +153,11 @@ class Place:
         return {name: await self.rows(f"select * from {{v}}.{name} order by {order}") for name, order in tables.items()}
 
 
-def commit_ids(recorded: Iterable[Recorded]) -> list[str]:
-    """Commit ids of a stretch of a stream."""
-    return [peek_command_id(item.body) for item in recorded]
-
-
-__all__ = ["EVERYTHING", "KEK", "Place", "PlainStore", "commit_ids", "generations"]
+async def until(holds: Callable[[], bool | Awaitable[bool]], within: float = 20) -> None:
+    """Wait until a condition holds. Raises TimeoutError."""
+    async with asyncio.timeout(within):
+        while True:
+            found = holds()
+            if await found if isinstance(found, Awaitable) else found:
+                return
+            await asyncio.sleep(0.02)

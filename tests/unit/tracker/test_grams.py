@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.tracker.grams import grams, query
@@ -23,6 +23,7 @@ def matches(terms: str, lexemes: list[str]) -> bool:
     return True
 
 
+@settings(deadline=None)
 @given(HAN, st.data())
 def test_every_part_of_a_chinese_text_finds_it(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
@@ -32,6 +33,7 @@ def test_every_part_of_a_chinese_text_finds_it(text: str, data: st.DataObject) -
     assert matches(terms, grams(text))
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_a_query_is_always_well_formed_and_finds_its_own_text(text: str) -> None:
     terms = query(text)
@@ -42,6 +44,7 @@ def test_a_query_is_always_well_formed_and_finds_its_own_text(text: str) -> None
         assert matches(terms, grams(text))
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_lexemes_hold_no_blank_because_they_travel_as_words(text: str) -> None:
     assert all(re.fullmatch(r"\S+", lexeme) and "\x00" not in lexeme for lexeme in grams(text))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from libs.demand import INITIAL, evolve
 from libs.events import AssignmentAccepted, Commit, Corrupt, DemandCorrected, DemandWithdrawn
-from services.tracker.project import DemandRow, change, project, searchable
+from services.tracker.domain import DemandRow
+from services.tracker.project import change, project, searchable
 from tests.unit.tracker.histories import HUB, SPECIALIST, WINDOW, History, demand_of, full_life, lives
 
 
@@ -19,6 +20,7 @@ def fold(history: History) -> DemandRow:
     return row
 
 
+@settings(deadline=None)
 @given(lives)
 def test_the_row_says_what_the_folded_demand_says(history: History) -> None:
     row, state = fold(history), INITIAL
@@ -43,6 +45,7 @@ def test_the_row_says_what_the_folded_demand_says(history: History) -> None:
     assert row.version == len(history.commits)
 
 
+@settings(deadline=None)
 @given(lives)
 def test_every_commit_makes_one_change_with_the_row_after_it(history: History) -> None:
     row: DemandRow | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from libs.demand import INITIAL, evolve
 from services.tracker.waterfall import life, segments
 from tests.unit.tracker.histories import HUB, SPECIALIST, START, WINDOW, History, demand_of, full_life, lives
 
 
+@settings(deadline=None)
 @given(lives)
 def test_segments_add_up_exactly_to_the_demands_life(history: History) -> None:
     parts = segments(history.commits)
@@ -21,6 +22,7 @@ def test_segments_add_up_exactly_to_the_demands_life(history: History) -> None:
     assert sum((part.length(now) for part in parts), timedelta(0)) == closed - parts[0].start == life(parts, now)
 
 
+@settings(deadline=None)
 @given(lives)
 def test_each_segment_begins_where_its_predecessor_ends(history: History) -> None:
     parts = segments(history.commits)
@@ -28,6 +30,7 @@ def test_each_segment_begins_where_its_predecessor_ends(history: History) -> Non
     assert all(part.end is not None and part.reason is not None for part in parts[:-1])
 
 
+@settings(deadline=None)
 @given(lives)
 def test_the_open_segment_is_the_holders(history: History) -> None:
     state = INITIAL
