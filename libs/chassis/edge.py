@@ -27,11 +27,9 @@ BODY_LIMIT: Final = 64 * 1024
 API_CSP: Final = "default-src 'none'; frame-ancestors 'none'"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
-_ALWAYS: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
+_ALWAYS: Final = ((b"x-content-type-options", b"nosniff"),)
 _UNLESS_SET: Final = (
+    (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", API_CSP.encode()),
 )

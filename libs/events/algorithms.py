@@ -86,8 +86,8 @@ def seal(plaintext: bytes, *, key: bytes, key_id: str, nonce: bytes, aad: bytes,
 
 def unseal(sealed: Sealed, *, key: bytes, aad: bytes) -> bytes:
     """Decrypt and verify. Raises Corrupt when the key, the place (`aad`) or a byte is wrong."""
-    nonce, ciphertext = _unb64(sealed.n), _unb64(sealed.c)
     try:
+        nonce, ciphertext = _unb64(sealed.n), _unb64(sealed.c)
         if sealed.a == "AES-256-GCM":
             return AESGCM(key).decrypt(nonce, ciphertext, aad)
         decryptor = Cipher(SM4(key), modes.GCM(nonce, ciphertext[-TAG_BYTES:])).decryptor()

@@ -115,10 +115,11 @@ class GroupCommit:
 
     def _follow(self, done: asyncio.Future[Outcome], member: _Member) -> None:
         """A twin with the same commit id: it is a replay of what its leader stored."""
-        if done.cancelled() or not isinstance(outcome := done.result(), Stored):
-            _answer(member, Unavailable("leader of the same command failed") if done.cancelled() else done.result())
+        if done.cancelled():
+            _answer(member, Unavailable("leader of the same command failed"))
         else:
-            self._settle_later(member, at_least=outcome.seq)
+            outcome = done.result()
+            self._settle_later(member, at_least=outcome.seq if isinstance(outcome, Stored) else 0)
 
     async def _commit(self, members: list[_Member]) -> None:
         if self._look_ahead > 0:
@@ -214,7 +215,7 @@ class GroupCommit:
         """What the leader holds decides: our commit (a replay), somebody else's (a conflict), or nothing yet (None)."""
         last = await self._reader.last(append.subject)
         if last is None:
-            return None
+            return None if append.expected == 0 else Conflict(append.subject, append.expected, 0)
         recorded = await self._reader.load(append.subject, at_least=max(last.seq, at_least))
         for item in recorded:
             if peek_command_id(item.body) == append.commit_id:

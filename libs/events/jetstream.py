@@ -11,7 +11,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -89,8 +89,9 @@ class JetStreamEventStore:
 
     async def read(self, stream: str, after: int = 0, *, batch: int = 500) -> AsyncGenerator[list[Recorded], None]:
         """Every commit of a stream in contiguous order. Raises GapDetected, Unavailable."""
-        async for messages in read_stream(self._connection, self._jetstream, stream, after, batch):
-            yield messages
+        async with aclosing(read_stream(self._connection, self._jetstream, stream, after, batch)) as batches:
+            async for messages in batches:
+                yield messages
 
     async def position(self, stream: str) -> int:
         """Last sequence of a stream. Raises Unavailable."""

@@ -14,7 +14,7 @@ PARTITIONS: Final = 64
 REGISTRY_STREAM: Final = "REGISTRY"
 REGISTRY_SUBJECTS: Final = "registry.>"
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_DEMAND_ID: Final = re.compile(r"^(?P<network>[a-z][a-z0-9]{1,31})-(?P<cell>[a-z0-9]{1,8})-(?P<hash>[0-9a-hjkmnp-tv-z]{16})$")
+_DEMAND_ID: Final = re.compile(r"^(?P<network>[a-z][a-z0-9]{1,31})-(?P<cell>[a-z0-9]{1,8})-(?P<hash>[0-9a-hjkmnp-tv-z]{16})\Z")
 
 
 def crockford(data: bytes) -> str:

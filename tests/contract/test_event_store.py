@@ -64,11 +64,7 @@ class TestAppending:
             await store.append(commit(subject, seqs[0] + 7, f"{subject}/early"))
         assert caught.value.actual == seqs[0]
 
-    async def test_a_guard_on_a_subject_that_does_not_exist_conflicts_with_zero(
-        self, store: EventStore, place: Place, request: pytest.FixtureRequest
-    ) -> None:
-        if place.kind == "jetstream":
-            request.applymarker(pytest.mark.xfail(strict=True, raises=Unavailable, reason="group_commit: _read_back of an absent subject"))
+    async def test_a_guard_on_a_subject_that_does_not_exist_conflicts_with_zero(self, store: EventStore, place: Place) -> None:
         subject = place.subject()
         with pytest.raises(Conflict) as caught:
             await store.append(commit(subject, 7, f"{subject}/a"))
