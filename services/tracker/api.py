@@ -52,7 +52,7 @@ Moment = Annotated[AwareDatetime | None, Query(description="RFC 3339")]
 routes = APIRouter(tags=["全程跟踪 · tracker"])
 
 
-def _rooms(request: Request) -> Rooms:
+async def _rooms(request: Request) -> Rooms:
     rooms: Rooms = request.app.state.rooms
     return rooms
 
@@ -60,7 +60,7 @@ def _rooms(request: Request) -> Rooms:
 RoomsDep = Annotated[Rooms, Depends(_rooms)]
 
 
-def _scope(caller: CallerDep, rooms: RoomsDep) -> Scope:
+async def _scope(caller: CallerDep, rooms: RoomsDep) -> Scope:
     return scope_of(caller, rooms.follower.directory)
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.database import database_errors
 from libs.directory import Directory
-from libs.events import EventStore, Fenced, GapDetected, Recorded, Unavailable
+from libs.events import Corrupt, EventStore, Fenced, GapDetected, Recorded, Unavailable
 from libs.events.consumer import run_projection
 from libs.events.names import demand_stream
 from services.tracker import archive
@@ -34,6 +34,7 @@ from services.tracker.spans import batch_span
 BATCH: Final = 2_000
 HEADS: Final = 100_000
 MEASURED_EVERY: Final = 5.0
+TRY_AGAIN: Final = 5.0
 _log: Final = structlog.get_logger("tracker.consumers")
 
 
@@ -171,8 +172,23 @@ class Cells(Protocol):
     def on_change(self, callback: Callable[[Directory], None]) -> None: ...
 
 
+class _Healing:
+    """A writer that tells when a batch stands."""
+
+    def __init__(self, writer: CellWriter, stands: Callable[[str], None]) -> None:
+        self._writer = writer
+        self._stands = stands
+
+    async def position(self) -> int:
+        return await self._writer.position()
+
+    async def apply(self, batch: Sequence[Recorded]) -> None:
+        await self._writer.apply(batch)
+        self._stands(self._writer.cell)
+
+
 class Followers:
-    """Follows every open cell, each in a task of its own. `faults`: why a cell is not followed any more, or is interrupted now."""
+    """Follows every open cell, each in a task of its own. `faults`: why a cell stands still and an operator is needed."""
 
     def __init__(
         self,
@@ -224,19 +240,30 @@ class Followers:
 
     async def _run(self, cell: str) -> None:
         writer = CellWriter(self._engine, self._store, self._keys, cell, bell=self._bell, metrics=self._metrics)
+        healing = _Healing(writer, self._heal)
         try:
-            await run_projection(self._store, demand_stream(cell), writer, batch=BATCH, on_fault=self._on_fault(cell))
-        except StreamChanged as fault:
-            self.faults[cell] = str(fault)
-            self._metrics.stopped(cell)
-            _log.critical("stream_changed", cell=cell, message=str(fault))
-        except Exception as fault:
-            self.faults[cell] = type(fault).__name__
-            self._metrics.stopped(cell)
-            _log.critical("cell_stopped", cell=cell, exc_info=fault)
-            raise
+            while True:
+                try:
+                    await run_projection(self._store, demand_stream(cell), healing, batch=BATCH, on_fault=self._on_fault(cell))
+                except StreamChanged as fault:
+                    self._stand_still(cell, fault)
+                    return
+                except (exc.SQLAlchemyError, asyncpg.PostgresError, Corrupt) as fault:
+                    # Nothing we know how to handle: the gate stays closed until a batch stands again.
+                    self._stand_still(cell, fault)
+                    await asyncio.sleep(TRY_AGAIN)
         finally:
             await writer.close()
+
+    def _stand_still(self, cell: str, fault: Exception) -> None:
+        self.faults[cell] = str(fault) if isinstance(fault, StreamChanged) else type(fault).__name__
+        self._metrics.stopped(cell, True)
+        _log.critical("cell_stands_still", cell=cell, fault=type(fault).__name__, message=str(fault))
+
+    def _heal(self, cell: str) -> None:
+        if self.faults.pop(cell, None) is not None:
+            self._metrics.stopped(cell, False)
+            _log.info("cell_goes_on", cell=cell)
 
     def _on_fault(self, cell: str) -> Callable[[Exception], None]:
         def told(fault: Exception) -> None:

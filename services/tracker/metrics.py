@@ -16,7 +16,7 @@ class TrackerMetrics:
         self._archived = metrics.counter("commits_archived", "Commits archived.", ("cell",))
         self._projected = metrics.counter("commits_projected", "Commits projected into the views.", ("cell",))
         self._faults = metrics.counter("reading_faults", "Interruptions of reading a stream.", ("cell", "fault"))
-        self._stopped = metrics.gauge("cell_stopped", "1 if a cell is not followed any more and an operator is needed.", labels=("cell",))
+        self._stopped = metrics.gauge("cell_stopped", "1 if a cell stands still and an operator is needed.", labels=("cell",))
         self._seconds = metrics.histogram("batch_seconds", "Duration of one projected batch.", ("cell",))
         self._heads: dict[str, int] = {}
         self._places: dict[str, int] = {}
@@ -42,9 +42,9 @@ class TrackerMetrics:
         """Reading was interrupted."""
         self._faults.labels(cell, fault).inc()
 
-    def stopped(self, cell: str) -> None:
-        """Nobody follows this cell any more."""
-        self._stopped.labels(cell).set(1)
+    def stopped(self, cell: str, still: bool) -> None:
+        """The cell stands still, or goes on."""
+        self._stopped.labels(cell).set(int(still))
 
     def _measure(self, cell: str) -> None:
         self._lag.labels(cell).set(max(0, self._heads.get(cell, 0) - self._places.get(cell, 0)))

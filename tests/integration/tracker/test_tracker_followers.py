@@ -9,8 +9,10 @@ from random import Random
 
 import pytest
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 from typer.testing import CliRunner
 
+from cli.machine.testing import RunningPostgres
 from cli.machine.trouble import Trouble
 from cli.rebuild import rebuild
 from libs.events.names import demand_stream
@@ -47,6 +49,38 @@ async def test_the_standby_takes_over_and_goes_on_where_the_first_was(place: Pla
     await until(lambda: archived(32))
     assert second.healthy
     assert await place.rows("select count(*) from {v}.change") == [(32,)]
+
+
+async def test_the_tracker_rides_out_a_killed_database(place: Place, postgres: RunningPostgres) -> None:
+    followers = place.followers()
+    stream = interleaved([full_life(number) for number in range(20)], Random(4))
+
+    async def archived(seq: int) -> bool:
+        try:
+            return (await place.rows("select coalesce(max(seq), 0) from archive.checkpoint"))[0][0] == seq
+        except (SQLAlchemyError, OSError):
+            return False
+
+    place.store.lay(demand_stream("t1"), stream[:50])
+    await until(lambda: archived(50))
+    postgres.process.kill()
+    place.store.lay(demand_stream("t1"), stream[50:])
+    postgres.restart()
+    await until(lambda: archived(160), 40)
+    assert followers.healthy
+    assert await place.rows("select count(*) from {v}.change") == [(160,)]
+
+
+async def test_a_cell_that_cannot_go_on_closes_the_gate_until_it_can(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.tracker.consumers.TRY_AGAIN", 0.05)
+    await place.rows("alter table {v}.change add constraint broken check (seq < 4)")
+    followers = place.followers()
+    place.store.lay(demand_stream("t1"), interleaved([full_life(1)], Random(5)))
+    await until(lambda: bool(followers.faults))
+    await place.rows("alter table {v}.change drop constraint broken")
+    await until(lambda: not followers.faults)
+    assert await place.rows("select seq from archive.checkpoint") == [(8,)]
+    assert b'liandong_cell_stopped{cell="t1"} 0.0' in place.metrics.scrape()
 
 
 async def test_a_cell_that_opens_later_is_followed_too(place: Place) -> None:
