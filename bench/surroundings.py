@@ -108,6 +108,19 @@ async def tracker_database(machine: Machine) -> asyncpg.Connection[asyncpg.Recor
     )
 
 
+@contextlib.contextmanager
+def paused(machine: Machine, *names: str) -> Iterator[None]:
+    """Stop processes for the length of the block (SIGSTOP), so that they do not share the cores with what is measured."""
+    pids = [pid for name in names if (pid := machine.pid(name)) is not None]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 def service_seconds(machine: Machine, name: str) -> float:
     """CPU seconds a process has used so far: where the time goes."""
     pid = machine.pid(name)

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 from libs.chassis.catalogue import CATALOGUE
 from libs.chassis.docs_page import docs_routes
 from libs.chassis.edge import BODY_LIMIT, Edge
+from libs.chassis.http import IDEMPOTENCY_KEY
 from libs.chassis.limits import DEFAULT_RATE, RateLimits
 from libs.chassis.metrics import CONTENT_TYPE, Metrics
 from libs.chassis.problems import PROBLEM_RESPONSES, Problem, install_problem_handlers
@@ -57,13 +58,16 @@ class ServiceApp(FastAPI):
         return self.edge(super().build_middleware_stack())
 
     def openapi(self) -> dict[str, Any]:
-        """Add the schema that all documented problems point to."""
+        """Add what routes do not tell one by one: the schema of problems, and the Idempotency-Key of every POST."""
         if self.openapi_schema is None:
             document = super().openapi()
             schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas.update(schema.pop("$defs", {}))
             schemas["Problem"] = schema
+            for path in document["paths"].values():
+                if "post" in path:
+                    path["post"].setdefault("parameters", []).append(IDEMPOTENCY_KEY)
         assert self.openapi_schema is not None
         return self.openapi_schema
 

@@ -63,7 +63,7 @@ class CommandCall:
 
 def request_mac(key: DataKey, body: BaseModel) -> str:
     """Fingerprint of a request under the demand's own key: reveals nothing once the key is destroyed."""
-    return mac(key.key, to_json(body.model_dump(mode="json", exclude_none=True)))
+    return mac(key.key, to_json(body, exclude_none=True))
 
 
 def trace_headers() -> dict[str, str]:

@@ -18,18 +18,15 @@ MAX_LIMIT: Final = 200
 _MAX_CURSOR: Final = 1024
 _LARGEST: Final = 2**63 - 1
 
-IdempotencyKey = Annotated[
-    str,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=128,
-        pattern=r"^[A-Za-z0-9._~:/+=-]{1,128}$",
-        description="重复发送同一请求时使用同一个值，系统只受理一次。 / Repeat a request with the same value and it takes effect once.",
-        examples=["b6b1e7f0-3a52-4e0e-9c37-0d6f3f3f0a11"],
-    ),
-]
-"""Required on every POST command (draft-ietf-httpapi-idempotency-key-header). Problems idempotency_key_missing, idempotency_key_invalid."""
+IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "重复发送同一请求时使用同一个值，系统只受理一次。 / Repeat a request with the same value and it takes effect once.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9._~:/+=-]{1,128}$"},
+    "example": "b6b1e7f0-3a52-4e0e-9c37-0d6f3f3f0a11",
+}
+"""OpenAPI parameter of every POST command (draft-ietf-httpapi-idempotency-key-header); read by `libs.chassis.caller.CommandKey`."""
 
 
 def _version(value: Any) -> Any:

@@ -9,6 +9,7 @@ Exit codes: 0 asked to stop, 1 the outside is not as it must be (port taken, NAT
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -35,6 +36,8 @@ _log = structlog.get_logger("serve")
 def serve(create_app: Callable[[S], FastAPI], settings: S) -> NoReturn:
     """Run the app until a signal comes, then exit. Never returns normally."""
     configure_logs(settings.service)
+    # Commits, rows and requests are values without cycles; looking through the cached ones again and again costs half the rate (measured).
+    gc.set_threshold(50_000, 20, 50)
     try:
         app = create_app(settings)
         listening = listen(settings.host, settings.port) if settings.socket_fd is None else socket.socket(fileno=settings.socket_fd)

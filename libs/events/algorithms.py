@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import Final, Literal
 
 from cryptography.exceptions import InvalidTag
@@ -76,7 +77,7 @@ def mac(key: bytes, data: bytes, name: DigestName = "sha256") -> str:
 def seal(plaintext: bytes, *, key: bytes, key_id: str, nonce: bytes, aad: bytes, algorithm: CipherName = "AES-256-GCM") -> Sealed:
     """Encrypt and authenticate (NIST SP 800-38D; SM4: GB/T 32907). `key` is 32 bytes for AES-256-GCM, 16 for SM4-GCM."""
     if algorithm == "AES-256-GCM":
-        ciphertext = AESGCM(key).encrypt(nonce, plaintext, aad)
+        ciphertext = _aes_gcm(key).encrypt(nonce, plaintext, aad)
     else:
         encryptor = Cipher(SM4(key), modes.GCM(nonce)).encryptor()
         encryptor.authenticate_additional_data(aad)
@@ -89,12 +90,18 @@ def unseal(sealed: Sealed, *, key: bytes, aad: bytes) -> bytes:
     try:
         nonce, ciphertext = _unb64(sealed.n), _unb64(sealed.c)
         if sealed.a == "AES-256-GCM":
-            return AESGCM(key).decrypt(nonce, ciphertext, aad)
+            return _aes_gcm(key).decrypt(nonce, ciphertext, aad)
         decryptor = Cipher(SM4(key), modes.GCM(nonce, ciphertext[-TAG_BYTES:])).decryptor()
         decryptor.authenticate_additional_data(aad)
         return decryptor.update(ciphertext[:-TAG_BYTES]) + decryptor.finalize()
     except (InvalidTag, ValueError) as error:
         raise Corrupt("ciphertext does not verify") from error
+
+
+@lru_cache(maxsize=32)
+def _aes_gcm(key: bytes) -> AESGCM:
+    """The fields of one commit share a key; setting it up costs as much as encrypting a line."""
+    return AESGCM(key)
 
 
 def place(demand: str, command_id: str, field: str) -> bytes:

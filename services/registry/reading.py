@@ -29,7 +29,7 @@ routes = APIRouter(tags=["名录 · registry"], responses=PROBLEM_RESPONSES)
 CODE_LISTS: Final = ("channels", "urgency", "return_reasons", "resolve_results", "industries")
 
 
-def rooms_of(request: Request) -> Rooms:
+async def rooms_of(request: Request) -> Rooms:
     """The running registry's rooms."""
     rooms: Rooms = request.app.state.rooms
     return rooms

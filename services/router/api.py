@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from libs.chassis.auth import Caller, may_act_for, require_role, sees_demand
-from libs.chassis.caller import CallerDep
+from libs.chassis.caller import Incoming, IncomingDep
 from libs.chassis.commands import CommandCall, Seal, run_command, trace_headers
-from libs.chassis.http import IdempotencyKey, IfMatch, etag
+from libs.chassis.http import IfMatch, etag
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import DemandState
 from libs.directory import Directory
@@ -30,7 +30,7 @@ MakeCommand = Callable[[bool, Seal], NodeCommand]
 routes = APIRouter(tags=["派单 · assignments"])
 
 
-def _rooms(request: Request) -> Rooms:
+async def _rooms(request: Request) -> Rooms:
     rooms: Rooms = request.app.state.rooms
     return rooms
 
@@ -57,9 +57,7 @@ def _documented() -> dict[int | str, dict[str, Any]]:
 async def accept_assignment(
     demand: DemandId,
     assignment: AssignmentId,
-    key: IdempotencyKey,
-    caller: CallerDep,
-    rooms: RoomsDep,
+    incoming: IncomingDep,
     body: AcceptanceInput | None = None,
     if_match: IfMatch = None,
 ) -> Response:
@@ -68,7 +66,7 @@ async def accept_assignment(
     def command(acting_for: bool, _seal: Seal) -> NodeCommand:
         return AcceptAssignment(assignment, acting_for)
 
-    return await _run(rooms, caller, "AcceptAssignment", demand, assignment, key, if_match, body or AcceptanceInput(), command)
+    return await _run(incoming, "AcceptAssignment", demand, assignment, if_match, body or AcceptanceInput(), command)
 
 
 @routes.post("/v1/demands/{demand}/assignments/{assignment}/return", status_code=201, responses=_documented(), summary="退回 · Return")
@@ -76,9 +74,7 @@ async def return_assignment(
     demand: DemandId,
     assignment: AssignmentId,
     body: ReturnInput,
-    key: IdempotencyKey,
-    caller: CallerDep,
-    rooms: RoomsDep,
+    incoming: IncomingDep,
     if_match: IfMatch = None,
 ) -> Response:
     """退回派单须有原因代码；诉求随即改派下一个节点。节点退回的是派单，不是诉求。
@@ -90,7 +86,7 @@ async def return_assignment(
         note = seal("note", body.note) if body.note is not None else None
         return ReturnAssignment(assignment, acting_for, body.reason, body.clause, note)
 
-    return await _run(rooms, caller, "ReturnAssignment", demand, assignment, key, if_match, body, command)
+    return await _run(incoming, "ReturnAssignment", demand, assignment, if_match, body, command)
 
 
 @routes.post(
@@ -100,9 +96,7 @@ async def report_progress(
     demand: DemandId,
     assignment: AssignmentId,
     body: ProgressInput,
-    key: IdempotencyKey,
-    caller: CallerDep,
-    rooms: RoomsDep,
+    incoming: IncomingDep,
     if_match: IfMatch = None,
 ) -> Response:
     """签收后报告办理进展。 Tell how far it is, once accepted."""
@@ -110,7 +104,7 @@ async def report_progress(
     def command(acting_for: bool, seal: Seal) -> NodeCommand:
         return ReportProgress(assignment, acting_for, seal("note", body.note))
 
-    return await _run(rooms, caller, "ReportProgress", demand, assignment, key, if_match, body, command)
+    return await _run(incoming, "ReportProgress", demand, assignment, if_match, body, command)
 
 
 @routes.post("/v1/demands/{demand}/assignments/{assignment}/resolution", status_code=201, responses=_documented(), summary="办结 · Resolve")
@@ -118,9 +112,7 @@ async def resolve_demand(
     demand: DemandId,
     assignment: AssignmentId,
     body: ResolutionInput,
-    key: IdempotencyKey,
-    caller: CallerDep,
-    rooms: RoomsDep,
+    incoming: IncomingDep,
     if_match: IfMatch = None,
 ) -> Response:
     """办结诉求，给出结果代码和说明。 Finish the demand with a coded result and what was done."""
@@ -128,7 +120,7 @@ async def resolve_demand(
     def command(acting_for: bool, seal: Seal) -> NodeCommand:
         return ResolveDemand(assignment, acting_for, body.result, seal("note", body.note))
 
-    return await _run(rooms, caller, "ResolveDemand", demand, assignment, key, if_match, body, command)
+    return await _run(incoming, "ResolveDemand", demand, assignment, if_match, body, command)
 
 
 def require_visible(caller: Caller, directory: Directory, state: DemandState) -> None:
@@ -139,18 +131,17 @@ def require_visible(caller: Caller, directory: Directory, state: DemandState) ->
 
 
 async def _run(
-    rooms: Rooms,
-    caller: Caller,
+    incoming: Incoming,
     name: str,
     demand: str,
     assignment: str,
-    key: str,
     if_match: int | None,
     body: BaseModel,
     make: MakeCommand,
 ) -> Response:
+    rooms: Rooms = incoming.state.rooms
+    caller, directory = incoming.caller, rooms.follower.directory
     require_role(caller, *ACTING)
-    directory = rooms.follower.directory
 
     def authorise(state: DemandState) -> None:
         require_visible(caller, directory, state)
@@ -162,7 +153,7 @@ async def _run(
 
     actor = Actor(kind="person", id=caller.party, role=caller.role, node=caller.node)
     asked = _Asked(assignment=assignment, body=body.model_dump(mode="json", exclude_none=True))
-    call = CommandCall(demand, name, caller.party, actor, key, asked, if_match, trace_headers())
+    call = CommandCall(demand, name, caller.party, actor, incoming.key, asked, if_match, trace_headers())
     return _receipt(await run_command(rooms.desk, call, authorise=authorise, decide=events), assignment)
 
 

@@ -15,9 +15,9 @@ from pydantic_core import PydanticCustomError
 
 from libs.chassis.app import build_app
 from libs.chassis.auth import Caller, NewKey, new_key, require_role
-from libs.chassis.caller import CallerDep
+from libs.chassis.caller import CallerDep, IncomingDep
 from libs.chassis.follower import DirectoryFollower
-from libs.chassis.http import DEFAULT_LIMIT, IdempotencyKey, IfMatch, Limit, decode_cursor, encode_cursor, etag
+from libs.chassis.http import DEFAULT_LIMIT, IfMatch, Limit, decode_cursor, encode_cursor, etag
 from libs.chassis.settings import ServiceSettings
 from libs.chassis.tracing import Tracing
 from libs.events.codec import encode
@@ -138,7 +138,8 @@ def wish_routes() -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["wishes"])
 
     @routes.post("/wishes", status_code=201)
-    async def make_wish(wish: Wish, caller: CallerDep, key: IdempotencyKey, response: Response) -> WishShown:
+    async def make_wish(wish: Wish, incoming: IncomingDep, response: Response) -> WishShown:
+        caller = incoming.caller
         require_role(caller, "partner")
         response.headers["ETag"] = etag(1)
         return WishShown(id="w1", version=1, by=caller.party)

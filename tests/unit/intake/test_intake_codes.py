@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stdnum.cn import uscc as social_credit
 
 from libs.directory import Network, load_network
 from libs.events import Refused
@@ -85,3 +88,18 @@ def test_the_requester_of_a_correction_is_checked_too() -> None:
     requester = EXAMPLE["requester"] | {"uscc": RIGHT[:-1] + ("0" if RIGHT[-1] != "0" else "1")}
     with pytest.raises(Refused, match="invalid_uscc"):
         check_codes(ningbo(), CorrectionInput.model_validate({"requester": requester}))
+
+
+CHARACTERS = st.text("0123456789ABCDEFGHJKLMNPQRTUWXY", min_size=10, max_size=10)
+
+
+@given(CHARACTERS, st.text("0123456789", min_size=6, max_size=6), st.sampled_from("0123456789ABCDEFGHJKLMNPQRTUWXY"))
+def test_our_check_digit_is_that_of_python_stdnum(tail: str, region: str, digit: str) -> None:
+    code = f"91{region}{tail[:9]}{digit}"
+    expected = social_credit.calc_check_digit(code[:17]) == digit
+    try:
+        check_uscc(code)
+        valid = True
+    except Refused:
+        valid = False
+    assert valid == expected
