@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from libs.chassis.auth import Caller, require_role
 from libs.chassis.caller import Incoming, IncomingDep
+from libs.chassis.command_route import CommandRoute
 from libs.chassis.commands import CommandCall, Seal, run_command, trace_headers
 from libs.chassis.http import IfMatch
 from libs.chassis.problems import PROBLEM_RESPONSES
@@ -28,6 +29,7 @@ SUBMITTERS: Final[tuple[Role, ...]] = ("partner", "clerk", "coordinator")
 DemandId = Annotated[str, Path(description="诉求号 · demand id", max_length=80)]
 
 routes = APIRouter(tags=["受理 · intake"])
+submissions = APIRouter(tags=["受理 · intake"], route_class=CommandRoute)
 
 
 def _rooms(incoming: Incoming) -> Rooms:
@@ -40,7 +42,7 @@ def _documented(status: int) -> dict[int | str, dict[str, Any]]:
     return {**PROBLEM_RESPONSES, status: {"model": Receipt, "description": "已受理 · accepted"}, 200: replay}
 
 
-@routes.post("/v1/demands", status_code=201, responses=_documented(201), summary="提出诉求 · Submit a demand")
+@submissions.post("/v1/demands", status_code=201, responses=_documented(201), summary="提出诉求 · Submit a demand")
 async def submit_demand(body: DemandInput, incoming: IncomingDep) -> Response:
     """一点提问：提交即持久保存；同一 Idempotency-Key 重复提交返回同一结果。
 

@@ -15,7 +15,7 @@ from services.intake.shapes import CorrectionInput, DemandInput
 _ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC: Final = re.compile(rf"[0-9A-HJ-NPQRTUWXY]{{2}}[0-9]{{6}}[{_ALPHABET}]{{10}}\Z")
 _VALUE: Final = {char: value for value, char in enumerate(_ALPHABET)}
-_WEIGHTS: Final = tuple(3**place % 31 for place in range(17))
+_WEIGHTS: Final[tuple[int, ...]] = tuple(3**place % 31 for place in range(17))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from libs.chassis.database import create_engine, ping
 from libs.chassis.follower import DirectoryFollower
 from libs.chassis.keyring import Kek, KeyPool, KeyRing
 from libs.chassis.nats import connect
+from libs.chassis.randomness import Randomness
 from libs.chassis.settings import BadSetting, read_secret
 from libs.events.jetstream import JetStreamEventStore
 from libs.events.streams import stream_differences, sync_always
-from services.intake.api import routes
+from services.intake.api import routes, submissions
 from services.intake.rooms import Rooms
 from services.intake.settings import IntakeSettings
 
@@ -29,6 +30,8 @@ def create_app(settings: IntakeSettings) -> FastAPI:
         raise BadSetting("INTAKE_KEK_FILE and INTAKE_SALT_FILE must be set")
     kek, salt = Kek(read_secret(settings.kek_file)), read_secret(settings.salt_file)
 
+    randomness = Randomness(secrets.token_bytes)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
@@ -38,13 +41,13 @@ def create_app(settings: IntakeSettings) -> FastAPI:
             stack.push_async_callback(store.close)
             engine = create_engine(settings, pool_size=4)
             stack.push_async_callback(engine.dispose)
-            pool = KeyPool(engine, kek, size=settings.key_pool, low=settings.key_pool // 2, random_bytes=secrets.token_bytes, now=_now)
+            pool = KeyPool(engine, kek, size=settings.key_pool, low=settings.key_pool // 2, random_bytes=randomness.draw, now=_now)
             await pool.start()
             stack.push_async_callback(pool.stop)
             follower = DirectoryFollower(store, now=_now, max_age=timedelta(seconds=settings.registry_max_age_seconds))
             await follower.start()
             stack.push_async_callback(follower.stop)
-            desk = CommandDesk(store, KeyRing(engine, kek), _now, secrets.token_bytes)
+            desk = CommandDesk(store, KeyRing(engine, kek), _now, randomness.draw)
             app.state.follower = follower
             app.state.connection = connection
             app.state.engine = engine
@@ -67,7 +70,7 @@ def create_app(settings: IntakeSettings) -> FastAPI:
         title_en="intake",
         settings=settings,
         lifespan=lifespan,
-        routes=[routes],
+        routes=[submissions, routes],
         readiness=readiness,
         rate=settings.rate,
     )
