@@ -218,6 +218,7 @@ def install_assets(place: Place, dev: bool) -> bool:
     npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", *([] if dev else ["--omit=dev"])]
     environment = dict(os.environ, PATH=str(node / "bin") + os.pathsep + os.environ.get("PATH", ""), npm_config_update_notifier="false")
+    environment.setdefault("NODE_USE_SYSTEM_CA", "1")  # trust whom the machine trusts, as its own npm does
     place.set_stamp("assets", "")  # npm empties the folder first: after a failure the old stamp would be a lie.
     status = follow([str(node / "bin" / "node"), str(npm), "ci", *flags], place, 0, environment)
     if status != 0:
