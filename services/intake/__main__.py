@@ -1,7 +1,6 @@
 """`python -m services.intake`."""
 
 from libs.chassis.serve import serve
-
 from libs.chassis.settings import load_settings
 from services.intake.main import create_app
 from services.intake.settings import IntakeSettings

@@ -1,7 +1,6 @@
 """`python -m services.registry`."""
 
 from libs.chassis.serve import serve
-
 from libs.chassis.settings import load_settings
 from services.registry.main import create_app
 from services.registry.settings import RegistrySettings
