@@ -14,7 +14,7 @@ from bench.surroundings import ENCODED, paused, submissions
 from cli.machine.testing import Machine
 
 CONNECTIONS = 64
-REQUESTS = 3_000
+REQUESTS = 2_000
 ROUNDS = 3
 REPLAYS = (0.0, 0.01, 0.05)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,13 +17,18 @@ from uuid import uuid4
 
 import asyncpg
 import httpx2
+import nats
 
 from bench.load import post_bytes
+from cli.machine.acl import inbox_prefix
 from cli.machine.folder import CHECKOUT
 from cli.machine.ports import Ports
 from cli.machine.programs import die_with_parent
+from cli.machine.services import FIRST_CELL
 from cli.machine.testing import Machine
 from cli.machine.waiting import answers, until_blocking
+from libs.events.jetstream import JetStreamEventStore
+from libs.events.names import demand_stream
 
 BODY: dict[str, Any] = {
     "channel": "partner",
@@ -106,6 +112,26 @@ async def tracker_database(machine: Machine) -> asyncpg.Connection[asyncpg.Recor
         database=parts.path.lstrip("/"),
         ssl=False,
     )
+
+
+async def caught_up(machine: Machine, patience: float = 300.0) -> None:
+    """Wait until every demand is routed and the archive has reached the end of the stream."""
+    connection = await nats.connect(
+        machine.endpoints["nats"], user="tracker", password=machine.folder.secret("nats_tracker"), inbox_prefix=inbox_prefix("tracker")
+    )
+    store, database = JetStreamEventStore(connection), await tracker_database(machine)
+    try:
+        async with asyncio.timeout(patience):
+            while True:
+                views = f"tracker_v{await database.fetchval('select active from tracker.views')}"
+                waiting = await database.fetchval(f"select count(*) from {views}.demand where status in ('submitted', 'triage')")
+                archived = await database.fetchval("select coalesce(max(seq), 0) from archive.entry")
+                if not waiting and archived == await store.position(demand_stream(FIRST_CELL)):
+                    return
+                await asyncio.sleep(0.2)
+    finally:
+        await database.close()
+        await connection.close()
 
 
 @contextlib.contextmanager

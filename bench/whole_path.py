@@ -7,7 +7,7 @@ import time
 
 from bench.load import blast
 from bench.results import Figure
-from bench.surroundings import service_seconds, submissions, tracker_database
+from bench.surroundings import caught_up, service_seconds, submissions, tracker_database
 from cli.machine.testing import Machine
 
 DEMANDS = 6_000
@@ -27,10 +27,12 @@ where a.ver = 1 and a.seq > $1
 
 async def measure(machine: Machine, skeleton_rate: float | None) -> list[Figure]:
     """Submit as fast as answers come and wait until the last demand is assigned and visible."""
+    await caught_up(machine)
     before = {name: service_seconds(machine, name) for name in SERVICES}
     rate, p50, p99, seconds = await _run(machine, None)
     used = {name: service_seconds(machine, name) - before[name] for name in SERVICES}
     busy = ", ".join(f"{name} {used[name] / seconds:.0%}" for name in SERVICES)
+    await caught_up(machine)
     _, steady_p50, steady_p99, _ = await _run(machine, STEADY)
     return [
         Figure("whole_path", rate, "demands/s", skeleton_rate, f"submit→assigned p50 {p50:.0f} ms, p99 {p99:.0f} ms; CPU: {busy}"),

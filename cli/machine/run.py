@@ -101,11 +101,10 @@ def _announce(machine: LocalMachine, screen: Console, *, as_json: bool) -> None:
     addresses = Table("服务 Service", "地址 Address", title="联动 Liandong", title_justify="left")
     for name, url in machine.endpoints.items():
         addresses.add_row(name, url)
-    keys = Table("角色 Role", "密钥 Key", title="开发密钥（仅限本机）Development keys, this machine only", title_justify="left")
-    keys.columns[1].overflow = "fold"
-    for label, key in machine.keys.items():
-        keys.add_row(label, key)
-    screen.print(addresses, keys, highlight=False)
+    screen.print(addresses, highlight=False)
+    screen.print("\n开发密钥（仅限本机）Development keys, this machine only", style="italic", highlight=False)
+    for label, key in machine.keys.items():  # a line each and never folded, so that a key can be copied whole
+        screen.print(f"  {label:<15} {key}", highlight=False, soft_wrap=True)
     screen.print(f"\n控制台 Console: [bold]{console_url(machine.endpoints)}[/bold]", highlight=False)
     screen.print("停止：Ctrl-C。Stop with Ctrl-C.", highlight=False)
 

@@ -35,6 +35,7 @@ class DataKeys(Protocol):
     """Where a demand's own key comes from; NotFound when it was destroyed."""
 
     async def get(self, key_id: str) -> DataKey: ...
+    def remember(self, key: DataKey) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

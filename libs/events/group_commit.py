@@ -1,8 +1,8 @@
 """Group commit: waiting appends go to one stream in one atomic batch (ADR-50 of NATS), one fsync for up to 100 commits.
 
-A batch is all or nothing, so one replay would reject its neighbours. Therefore, after a rejection, the next batches
-are first looked through with one multi-get and members whose subject moved on are settled alone; a batch that is still
-rejected is bisected. Members that share a commit id wait for one append; a second commit on the same subject waits for
+A batch is all or nothing, so one replay would reject its neighbours. Therefore members whose subject this process has
+seen moving on are settled alone; after a rejection the next batches are also looked through with one multi-get; a batch
+that is still rejected is bisected. Members that share a commit id wait for one append; a second commit on the same subject waits for
 the next batch. An unknown outcome is settled per member by reading back.
 """
 
@@ -13,7 +13,7 @@ import contextlib
 import json
 import random
 import secrets
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -28,7 +28,8 @@ BATCH: Final = 100
 BATCH_BYTES: Final = 512 * 1024
 QUEUE: Final = 10_000
 ATTEMPTS: Final = 8
-LOOK_AHEAD: Final = 64
+LOOK_AHEAD: Final = 8
+REMEMBERED: Final = 50_000
 WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
 DUPLICATE_IN_BATCH: Final = 10201
 
@@ -60,6 +61,7 @@ class GroupCommit:
         self._writer: asyncio.Task[None] | None = None
         self._settling: set[asyncio.Task[None]] = set()
         self._look_ahead = 0
+        self._heads: OrderedDict[str, int] = OrderedDict()
 
     async def submit(self, append: Append) -> Outcome:
         """Queue one append and wait for its outcome. A full queue answers Unavailable at once."""
@@ -101,6 +103,10 @@ class GroupCommit:
         size = 0
         while self._queue and len(taken) < BATCH and size < BATCH_BYTES:
             member = self._queue.popleft()
+            head = self._heads.get(member.append.subject, 0)
+            if head > member.append.expected:
+                self._settle_later(member, at_least=head)
+                continue
             twin = subjects.get(member.append.subject)
             if twin is None:
                 subjects[member.append.subject] = member
@@ -122,7 +128,7 @@ class GroupCommit:
             self._settle_later(member, at_least=outcome.seq if isinstance(outcome, Stored) else 0)
 
     async def _commit(self, members: list[_Member]) -> None:
-        if self._look_ahead > 0:
+        if members and self._look_ahead > 0:
             self._look_ahead -= 1
             members = await self._sort_out(members)
         if not members:
@@ -140,12 +146,19 @@ class GroupCommit:
         if error is None:
             first = int(answer["seq"]) - len(members) + 1
             for offset, member in enumerate(members):
-                _answer(member, Stored(first + offset))
+                self._stored(member, first + offset)
         elif error.get("err_code") in WRONG_LAST_SEQUENCE or error.get("err_code") == DUPLICATE_IN_BATCH:
             await self._after_rejection(members)
         else:
             for member in members:
                 _answer(member, Unavailable(f"stream refused: {error.get('err_code')}"))
+
+    def _stored(self, member: _Member, seq: int) -> None:
+        self._heads[member.append.subject] = seq
+        self._heads.move_to_end(member.append.subject)
+        if len(self._heads) > REMEMBERED:
+            self._heads.popitem(last=False)
+        _answer(member, Stored(seq))
 
     async def _after_rejection(self, members: list[_Member]) -> None:
         looked_through = self._look_ahead > 0
@@ -195,7 +208,7 @@ class GroupCommit:
                 answer = await self._request(member.append, _guarded(member.append))
                 error = answer.get("error")
                 if error is None and not answer.get("duplicate"):
-                    _answer(member, Stored(int(answer["seq"])))
+                    self._stored(member, int(answer["seq"]))
                     return
                 if error is not None and error.get("err_code") not in WRONG_LAST_SEQUENCE and error.get("code") != 503:
                     _answer(member, Unavailable(f"stream refused: {error.get('err_code')}"))
@@ -213,10 +226,12 @@ class GroupCommit:
 
     async def _read_back(self, append: Append, at_least: int = 0) -> Outcome | None:
         """What the leader holds decides: our commit (a replay), somebody else's (a conflict), or nothing yet (None)."""
-        last = await self._reader.last(append.subject)
-        if last is None:
-            return None if append.expected == 0 else Conflict(append.subject, append.expected, 0)
-        recorded = await self._reader.load(append.subject, at_least=max(last.seq, at_least))
+        if at_least == 0:  # otherwise it is known already that the subject has moved on
+            last = await self._reader.last(append.subject)
+            if last is None:
+                return None if append.expected == 0 else Conflict(append.subject, append.expected, 0)
+            at_least = last.seq
+        recorded = await self._reader.load(append.subject, at_least=at_least)
         for item in recorded:
             if peek_command_id(item.body) == append.commit_id:
                 return Stored(item.seq, replay=item)

@@ -91,6 +91,8 @@ async def submit(
     done = await execute(desk.store, order, initial=INITIAL, evolve=evolve, now=desk.now)
     if done.replayed:
         await _require_same_request(desk, done, body)
+    else:
+        desk.keys.remember(data_key)  # a replay soon after needs no query
     return done
 
 

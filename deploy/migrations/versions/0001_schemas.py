@@ -93,13 +93,6 @@ create table tracker.console_session (
 create table tracker.views (active int not null);
 create unique index views_has_one_row on tracker.views ((true));
 insert into tracker.views (active) values (1);
-create table tracker.parked (
-    demand text primary key,
-    cell   text not null,
-    seq    bigint not null,
-    error  text not null,
-    at     timestamptz not null
-);
 reset role;
 """
 

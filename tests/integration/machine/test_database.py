@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 TABLES = (
     *("keyring.data_key", "archive.entry", "archive.checkpoint"),
     *("router.assignment", "router.checkpoint", "router.parked"),
-    *("tracker.console_session", "tracker.views", "tracker.parked"),
+    *("tracker.console_session", "tracker.views"),
 )
 MAY_READ = {
     "ld_intake": {"keyring.data_key"},
