@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import intake, rebuild, results, routing, whole_path
+from bench import intake, lives, rebuild, results, routing, whole_path
 from bench.skeleton import measure as skeleton
 from bench.surroundings import plain_nats, served
 from cli.machine.folder import CHECKOUT
@@ -22,7 +22,7 @@ async def run(folder: Path) -> list[results.Figure]:
     """Measure everything. Servers of references and ours stand side by side; only one of them works at a time."""
     say = Console(stderr=True).print
     say(f"{platform.platform()}, Python {platform.python_version()}")
-    os.environ["INTAKE_RATE"] = "10000000/minute"  # the rate limit is not what is measured
+    os.environ["INTAKE_RATE"] = os.environ["ROUTER_RATE"] = "10000000/minute"  # the rate limit is not what is measured
     figures = []
     say("routing …")
     figures += routing.measure()
@@ -31,14 +31,16 @@ async def run(folder: Path) -> list[results.Figure]:
         with postgres_server(folder / "postgres") as postgres:
             limit = await skeleton.measure(folder, plain, postgres.fresh_database())
         with machine(folder / "machine") as ours:
+            say("whole path …")
+            figures += await whole_path.measure(ours, limit)
+            say("lives …")
+            figures.append(results.Figure("acts", await lives.live(ours), "acts/s", None, "accept, progress, resolve over REST"))
+            say("rebuild …")
+            figures += await rebuild.measure(ours)
             await intake.prepare(plain)
             with served("bench.bare_route:app", folder, {"BENCH_NATS_URL": plain}) as bare:
                 say("intake …")
                 figures += await intake.measure(ours, bare)
-            say("whole path …")
-            figures += await whole_path.measure(ours, limit)
-            say("rebuild …")
-            figures += await rebuild.measure(ours)
     return figures
 
 

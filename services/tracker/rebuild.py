@@ -25,7 +25,7 @@ from services.tracker.archive import Entry
 from services.tracker.projector import DataKeys, Projector
 from services.tracker.tables import KEYS, generation, schema_of
 
-BATCH: Final = 5_000
+BATCH: Final = 20_000
 SHOWN: Final = 10
 LOCK: Final = int.from_bytes(hashlib.sha256(b"tracker/rebuild").digest()[:8], "big", signed=True)
 
