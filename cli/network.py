@@ -69,7 +69,7 @@ def _publish(remote: Remote, name: str, content: NetworkContent, wanted: str) ->
     for part, section in enumerate(track(sections, "暂存 · staging", transient=True), 1):
         body = {"parts": len(sections), "section": section.name, "items": list(section.items)}
         remote.put(f"/v1/networks/{name}/revisions/{revision}/parts/{part}", body)
-    remote.post(f"/v1/networks/{name}/publication", {"revision": revision, "parts": len(sections), "digest": wanted}, f"publish-{revision}")
+    remote.post(f"/v1/networks/{name}/publication", {"revision": revision, "parts": len(sections), "digest": wanted})
 
 
 def _load(folder: Path) -> NetworkContent:
