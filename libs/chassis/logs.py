@@ -77,7 +77,7 @@ def configure_logs(service: str, *, stream: IO[str] | None = None, level: int = 
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
-    for noisy in ("asyncio", "nats", "sqlalchemy", "opentelemetry"):
+    for noisy in ("asyncio", "nats", "sqlalchemy", "opentelemetry", "httpx2", "httpcore2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_not_told_twice)
 
