@@ -55,6 +55,7 @@ def serve(create_app: Callable[[S], FastAPI], settings: S) -> NoReturn:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             backlog=_BACKLOG,

@@ -82,7 +82,7 @@ def seal(plaintext: bytes, *, key: bytes, key_id: str, nonce: bytes, aad: bytes,
         encryptor = Cipher(SM4(key), modes.GCM(nonce)).encryptor()
         encryptor.authenticate_additional_data(aad)
         ciphertext = encryptor.update(plaintext) + encryptor.finalize() + encryptor.tag
-    return Sealed.model_construct(k=key_id, a=algorithm, n=_b64(nonce), c=_b64(ciphertext))
+    return Sealed(k=key_id, a=algorithm, n=_b64(nonce), c=_b64(ciphertext))
 
 
 def unseal(sealed: Sealed, *, key: bytes, aad: bytes) -> bytes:

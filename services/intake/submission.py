@@ -59,7 +59,7 @@ async def submit(
     request = request_mac(data_key, body)
     seal = sealer(data_key, demand=demand, command_id=identity, random_bytes=desk.random_bytes)
     assert codes.region is not None
-    event = DemandSubmitted.model_construct(
+    event = DemandSubmitted(
         network=network.name,
         channel=body.channel,
         category=codes.category,
