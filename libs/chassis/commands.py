@@ -23,8 +23,7 @@ from libs.chassis.telemetry import inject
 from libs.demand import INITIAL, DemandState, evolve
 from libs.events import Actor, Event, EventStore, NotFound, Refused, Sealed
 from libs.events.algorithms import mac
-from libs.events.codec import decode
-from libs.events.execute import Done, Fold, Order, advance, execute
+from libs.events.execute import Done, Fold, Order, advance, execute, read_commit
 from libs.events.names import command_id, demand_subject
 
 Seal = Callable[[str, str], Sealed]
@@ -96,7 +95,7 @@ async def run_command(
     fold: Fold[DemandState] = Fold(INITIAL)
     earlier: Done[DemandState] | None = None
     for recorded in await desk.store.load(subject):
-        commit = decode(recorded.body)
+        commit = read_commit(recorded)
         fold = advance(fold, commit, recorded.body, recorded.seq, evolve)
         if commit.command_id == identity:
             earlier = Done(fold, commit, recorded.seq, replayed=True)

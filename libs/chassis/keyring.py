@@ -134,8 +134,8 @@ class KeyPool:
                     await self._lease(min(BATCH, self._size - len(self._keys)))
                 self._thirsty.clear()
                 pause = _SHORTEST_PAUSE
-            except Unavailable as error:
-                _log.warning("key_lease_failed", left=len(self._keys), message=str(error))
+            except Exception as error:  # noqa: BLE001 whatever the database says, the pool must come back by itself
+                _log.warning("key_lease_failed", left=len(self._keys), error=type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -16,6 +16,7 @@ from libs.events.codec import chain, decode, encode, follows
 from libs.events.commit import Actor, Commit, commit_time
 from libs.events.errors import Conflict, Corrupt, LiandongError, Unavailable
 from libs.events.language import Event
+from libs.events.names import entity_of
 from libs.events.store import Append, EventStore, Recorded, Stored
 
 State = TypeVar("State")
@@ -72,6 +73,14 @@ class Done(Generic[State]):
 Result = Done[State] | LiandongError
 
 
+def read_commit(recorded: Recorded) -> Commit:
+    """Decode a stored commit and see that it names the entity of its subject. Raises Corrupt."""
+    commit = decode(recorded.body)
+    if commit.entity != entity_of(recorded.subject):
+        raise Corrupt("the commit names another entity than its subject")
+    return commit
+
+
 def advance(fold: Fold[State], commit: Commit, body: bytes, seq: int, evolve: Evolve[State]) -> Fold[State]:
     """Fold one stored commit. Raises Corrupt if it does not continue `fold`."""
     if commit.version != fold.version + 1 or commit.prev != fold.head:
@@ -86,7 +95,7 @@ def fold_all(initial: State, recorded: Sequence[Recorded], evolve: Evolve[State]
     """Fold stored commits in order. Raises Corrupt when the chain is broken."""
     fold = start if start is not None else Fold(initial)
     for item in recorded:
-        fold = advance(fold, decode(item.body), item.body, item.seq, evolve)
+        fold = advance(fold, read_commit(item), item.body, item.seq, evolve)
     return fold
 
 
@@ -172,7 +181,7 @@ async def _reload(
         recorded = await store.load(order.subject, at_least=at_least)
         fold: Fold[State] = Fold(initial)
         for item in recorded:
-            commit = decode(item.body)
+            commit = read_commit(item)
             fold = advance(fold, commit, item.body, item.seq, evolve)
             if commit.command_id == order.command_id:
                 results[index] = Done(fold, commit, item.seq, replayed=True)
@@ -220,4 +229,17 @@ def _as_stored(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-__all__ = ["Done", "Evolve", "Fold", "Order", "Result", "advance", "execute", "execute_many", "fold_all", "follows", "load_fold"]
+__all__ = [
+    "Done",
+    "Evolve",
+    "Fold",
+    "Order",
+    "Result",
+    "advance",
+    "execute",
+    "execute_many",
+    "fold_all",
+    "follows",
+    "load_fold",
+    "read_commit",
+]

@@ -21,13 +21,13 @@ import nats.errors
 from nats.aio.client import Client
 
 from libs.events.codec import peek_command_id
-from libs.events.errors import Conflict, Unavailable
+from libs.events.errors import Conflict, Corrupt, Unavailable
 from libs.events.store import Append, Outcome, Recorded, Stored
 
 BATCH: Final = 100
 BATCH_BYTES: Final = 512 * 1024
 QUEUE: Final = 10_000
-ATTEMPTS: Final = 8
+PATIENCE: Final = 15.0
 LOOK_AHEAD: Final = 8
 REMEMBERED: Final = 50_000
 WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
@@ -95,6 +95,9 @@ class GroupCommit:
                     for member in members:
                         _answer(member, Unavailable("store closed"))
                     raise
+                except Exception as error:  # noqa: BLE001 one bad member must not leave the others without an answer for ever
+                    for member in members:
+                        _answer(member, Unavailable(f"append failed: {type(error).__name__}"))
 
     def _take(self) -> list[_Member]:
         taken: list[_Member] = []
@@ -134,7 +137,8 @@ class GroupCommit:
         if not members:
             return
         if len(members) == 1:
-            await self._alone(members[0])
+            if not await self._once(members[0]):
+                self._settle_later(members[0])  # the others do not wait for whoever has trouble
             return
         try:
             answer = await self._publish_batch(members)
@@ -202,17 +206,10 @@ class GroupCommit:
 
     async def _alone(self, member: _Member) -> None:
         """Append one commit by itself: publish, and read back whenever the answer is not plain."""
-        delay = 0.02
-        for _ in range(ATTEMPTS):
-            with contextlib.suppress(TimeoutError, nats.errors.Error, OSError):
-                answer = await self._request(member.append, _guarded(member.append))
-                error = answer.get("error")
-                if error is None and not answer.get("duplicate"):
-                    self._stored(member, int(answer["seq"]))
-                    return
-                if error is not None and error.get("err_code") not in WRONG_LAST_SEQUENCE and error.get("code") != 503:
-                    _answer(member, Unavailable(f"stream refused: {error.get('err_code')}"))
-                    return
+        delay, deadline = 0.02, asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
+            if await self._once(member):
+                return
             try:
                 outcome = await self._read_back(member.append)
             except Unavailable:
@@ -224,6 +221,19 @@ class GroupCommit:
             delay = min(delay * 2, 1.0)
         _answer(member, Unavailable("append outcome unknown; the same command may be sent again"))
 
+    async def _once(self, member: _Member) -> bool:
+        """Publish one commit; tell whether the answer was plain and has been passed on."""
+        with contextlib.suppress(TimeoutError, nats.errors.Error, OSError):
+            answer = await self._request(member.append, _guarded(member.append))
+            error = answer.get("error")
+            if error is None and not answer.get("duplicate"):
+                self._stored(member, int(answer["seq"]))
+                return True
+            if error is not None and error.get("err_code") not in WRONG_LAST_SEQUENCE and error.get("code") != 503:
+                _answer(member, Unavailable(f"stream refused: {error.get('err_code')}"))
+                return True
+        return False
+
     async def _read_back(self, append: Append, at_least: int = 0) -> Outcome | None:
         """What the leader holds decides: our commit (a replay), somebody else's (a conflict), or nothing yet (None)."""
         if at_least == 0:  # otherwise it is known already that the subject has moved on
@@ -233,7 +243,7 @@ class GroupCommit:
             at_least = last.seq
         recorded = await self._reader.load(append.subject, at_least=at_least)
         for item in recorded:
-            if peek_command_id(item.body) == append.commit_id:
+            if _is_commit(item, append.commit_id):
                 return Stored(item.seq, replay=item)
         if recorded[-1].seq == append.expected:
             return None
@@ -247,15 +257,23 @@ class GroupCommit:
     async def _settle(self, member: _Member, at_least: int) -> None:
         try:
             outcome = await self._read_back(member.append, at_least)
+            if outcome is None:
+                await self._alone(member)
+            else:
+                _answer(member, outcome)
         except Unavailable as error:
-            outcome = error
-        except asyncio.CancelledError:
+            _answer(member, error)
+        except Exception as error:  # noqa: BLE001 a defect must not leave anybody without an answer for ever
+            _answer(member, Unavailable(f"append failed: {type(error).__name__}"))
+        finally:
             _answer(member, Unavailable("store closed"))
-            raise
-        if outcome is None:
-            await self._alone(member)
-        else:
-            _answer(member, outcome)
+
+
+def _is_commit(item: Recorded, commit_id: str) -> bool:
+    try:
+        return peek_command_id(item.body) == commit_id
+    except Corrupt:
+        return False  # whatever it is, it is not ours
 
 
 def _guarded(append: Append) -> dict[str, str]:

@@ -28,7 +28,7 @@ from libs.events.store import Append, Outcome, Recorded, Stored
 from libs.events.stream_reader import read_stream
 
 BATCH_GET: Final = 256
-LOAD_ATTEMPTS: Final = 40
+PATIENCE: Final = 8.0
 AWAY: Final = (asyncio.TimeoutError, nats.errors.Error, OSError)
 
 
@@ -56,8 +56,8 @@ class JetStreamEventStore:
 
     async def load(self, subject: str, after: int = 0, *, at_least: int = 0) -> list[Recorded]:
         """Commits of one subject, oldest first. Raises Unavailable."""
-        delay = 0.01
-        for _ in range(LOAD_ATTEMPTS):
+        delay, deadline = 0.01, asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
             try:
                 found = await self._load_once(subject, after)
             except AWAY:
@@ -70,13 +70,15 @@ class JetStreamEventStore:
 
     async def last(self, subject: str) -> Recorded | None:
         """The subject's last commit from the stream leader. Raises Unavailable."""
-        for attempt in range(LOAD_ATTEMPTS):
+        delay, deadline = 0.02, asyncio.get_running_loop().time() + PATIENCE
+        while asyncio.get_running_loop().time() < deadline:
             try:
                 return _recorded(await self._jetstream.get_msg(stream_of(subject), subject=subject))
             except NotFoundError:
                 return None
             except (*AWAY, APIError):
-                await asyncio.sleep(min(0.02 * 2**attempt, 0.25))
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 0.25)
         raise Unavailable("stream leader cannot be read now")
 
     async def last_many(self, stream: str, subjects: Sequence[str]) -> dict[str, int]:

@@ -71,6 +71,11 @@ def demand_stream(cell: str) -> str:
     return f"DEMANDS_{cell}"
 
 
+def entity_of(subject: str) -> str:
+    """The entity whose commits a subject holds: what every commit on it must name."""
+    return demand_of(subject) if subject.startswith("demand.") else registry_entity(subject)
+
+
 def stream_of(subject: str) -> str:
     """Name of the stream that stores a subject. Raises NotFound for a foreign subject."""
     head, _, rest = subject.partition(".")

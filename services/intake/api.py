@@ -16,7 +16,7 @@ from libs.chassis.commands import CommandCall, Seal, run_command, trace_headers
 from libs.chassis.http import IfMatch
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import DemandState
-from libs.events import Actor, Event, Role
+from libs.events import Actor, Event, NotFound, Role
 from libs.events.execute import Done
 from libs.events.names import enterprise_id
 from services.intake.codes import check_codes
@@ -121,6 +121,8 @@ async def _run(
 
     def authorise(state: DemandState) -> None:
         require_submitter(state, caller.party)
+        if state.network != caller.network:
+            raise NotFound("demand_not_found")
 
     def events(state: DemandState, seal: Seal) -> Sequence[Event]:
         return decide(command(seal), state)

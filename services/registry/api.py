@@ -49,7 +49,7 @@ async def stage(
     require_role(caller, "system_admin", "bureau")
     _own(caller, name)
     command = StageRevision(name, revision, part, body.parts, body.section, tuple(body.items))
-    await rooms.run(command, actor_of(caller), f"{revision}/{part}")
+    await rooms.run(command, actor_of(caller), f"{revision}/{part}", body)
     return Staged(network=name, revision=revision, part=part)
 
 
@@ -62,7 +62,7 @@ async def publish(name: Name, body: PublicationInput, incoming: IncomingDep) -> 
     in_force = rooms.follower.directory.networks.get(name)
     if in_force is None or in_force.digest != body.digest:
         command = checked_publication(rooms.follower.directory, name, body.revision, body.parts, body.digest)
-        await rooms.run(command, actor_of(caller), incoming.key)
+        await rooms.run(command, actor_of(caller), incoming.key, body)
     return await one_network(name, caller, rooms)
 
 
@@ -83,18 +83,19 @@ async def issue(body: CredentialInput, incoming: IncomingDep) -> Any:
     identity = crockford(bytes.fromhex(_fingerprint(caller.party, idempotency))[:7])[:12]
     known = rooms.follower.directory.credentials.get(identity)
     if known is not None:
-        if (known.role, known.party, known.network, known.node, known.label) != (
+        if (known.role, known.party, known.network, known.node, known.label, known.expires) != (
             body.role,
             body.party,
             body.network,
             body.node,
             body.label,
+            body.expires,
         ):
             raise Refused("idempotency_key_reused")
         return _json(_credential(known), 200)
     made = new_key(rooms.random_bytes, key_id=identity)
     command = IssueCredential(made.key_id, made.digest, body.party, body.role, body.network, body.node, body.label, body.expires)
-    done = await rooms.run(command, actor_of(caller), idempotency)
+    done = await rooms.run(command, actor_of(caller), idempotency, body)
     issued = _credential(rooms.follower.directory.credentials[made.key_id])
     if done.replayed:
         return _json(issued, 200)
@@ -119,7 +120,7 @@ async def revoke(key_id: Slug, body: RevocationInput, incoming: IncomingDep) -> 
         raise NotFound("credential_not_found")
     if key_id == caller.key_id:
         raise Refused("self_revocation")
-    await rooms.run(RevokeCredential(key_id, body.reason), actor_of(caller), incoming.key)
+    await rooms.run(RevokeCredential(key_id, body.reason), actor_of(caller), incoming.key, body)
     return _credential(rooms.follower.directory.credentials[key_id])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from libs.events import Role
 from libs.events.registry import Section
@@ -131,7 +131,7 @@ class CredentialInput(Strict):
     party: Party
     network: Slug | None = None
     node: Slug | None = None
-    expires: datetime | None = None
+    expires: AwareDatetime | None = None
 
 
 class CredentialOut(BaseModel):

@@ -44,6 +44,8 @@ class Case:
 
     def add(self, recorded: Recorded, commit: Commit) -> None:
         """Fold the next commit. Raises Corrupt if it does not follow."""
+        if commit.entity != self.demand:
+            raise Corrupt("the commit names another demand than its subject")
         self.fold = advance(self.fold, commit, recorded.body, recorded.seq, evolve)
         self.headers = recorded.headers
         for event in commit.events:

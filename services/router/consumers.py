@@ -16,9 +16,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.database import transaction
-from libs.events import EventStore, Fenced, GapDetected, Recorded, Unavailable
+from libs.events import EventStore, Fenced, GapDetected, NotFound, Recorded, Unavailable
 from libs.events.consumer import run_projection
-from libs.events.names import demand_stream, demand_subject, parse_demand_id, partition
+from libs.events.names import demand_of, demand_stream, demand_subject, parse_demand_id, partition
 from services.router.cases import Case, CaseBook, OpenLoad
 from services.router.metrics import Meters
 from services.router.ownership import PartitionOwnership
@@ -38,6 +38,7 @@ from services.router.views import (
 BATCH: Final = 500
 ROUNDS: Final = 4
 REFRESH_LOAD: Final = timedelta(seconds=30)
+TRY_PARKED: Final = timedelta(seconds=30)
 WATCH_LAG: Final = 2.0
 _log = structlog.get_logger("consumers")
 
@@ -88,7 +89,11 @@ class CellRouter:
     async def watch_lag(self) -> None:
         """Tell for ever how far the stream is ahead."""
         lag = self._meters.lag.labels(self.cell)
+        tried = self._now()
         while True:
+            if self.parked and self._now() - tried > TRY_PARKED:  # a clock put right, a key that unwraps again
+                tried = self._now()
+                self._ownership.announce()
             try:
                 lag.set(max(await self._store.position(self._stream) - self.handled, 0) if self._parts else 0)
             except Unavailable as error:
@@ -179,11 +184,22 @@ class CellRouter:
         raise Unavailable(f"{len(waiting)} demands change faster than they are routed")
 
     def _is_due(self, recorded: Recorded) -> bool:
-        seq = self._seqs.get(int(recorded.subject.split(".", 4)[3]))
+        demand = demand_of(recorded.subject)
+        try:
+            proper = demand_subject(demand) == recorded.subject
+        except NotFound:
+            proper = False
+        if not proper:  # nothing of ours writes there; it must not stop everybody else
+            _log.error("foreign_subject_skipped", cell=self.cell, seq=recorded.seq)
+            return False
+        seq = self._seqs.get(partition(demand))
         return seq is not None and recorded.seq > seq
 
     def _is_mine(self, demand: str) -> bool:
-        return partition(demand) in self._parts and parse_demand_id(demand)[1] == self.cell
+        try:
+            return partition(demand) in self._parts and parse_demand_id(demand)[1] == self.cell
+        except NotFound:
+            return False
 
     def _load_is_old(self) -> bool:
         now = self._now()

@@ -19,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.database import database_errors
-from libs.events import Unavailable
 from libs.events.names import PARTITIONS
 
 SPACE: Final = 0x4C44_5254
@@ -97,8 +96,8 @@ class PartitionOwnership:
         async with self._turn:
             try:
                 await self.balance()
-            except Unavailable as error:
-                _log.warning("partitions_lost", message=str(error), owned=len(self.parts))
+            except Exception as error:  # noqa: BLE001 whatever the database says: give up what is owned, and try again
+                _log.warning("partitions_lost", error=type(error).__name__, owned=len(self.parts))
                 await self._let_go()
 
     async def _let_go(self) -> None:

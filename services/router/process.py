@@ -204,7 +204,8 @@ class Dispatcher:
             routed.stale.append(case)
             return
         case.fold = done.fold
-        case.texts = {}
+        if case.fold.state.category is not None:
+            case.texts = {}
         self._load.follow(case)
         for event in done.commit.events:
             if isinstance(event, DemandAssigned) and not done.replayed:

@@ -15,8 +15,7 @@ from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import INITIAL, Assignment, DemandState, evolve
 from libs.directory import Directory
 from libs.events import DemandAssigned, NotFound, Refused
-from libs.events.codec import decode
-from libs.events.execute import Fold, advance
+from libs.events.execute import Fold, advance, read_commit
 from libs.events.names import demand_subject
 from services.router.api import AssignmentId, DemandId, RoomsDep, require_visible
 from services.router.policy import explain_node
@@ -138,7 +137,7 @@ async def _assignment(rooms: Rooms, caller: Caller, demand: str, assignment: str
     fold: Fold[DemandState] = Fold(INITIAL)
     made: tuple[DemandAssigned, int] | None = None
     for recorded in await rooms.desk.store.load(demand_subject(demand)):
-        commit = decode(recorded.body)
+        commit = read_commit(recorded)
         fold = advance(fold, commit, recorded.body, recorded.seq, evolve)
         for event in commit.events:
             if isinstance(event, DemandAssigned) and event.assignment == assignment:

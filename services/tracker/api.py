@@ -202,6 +202,8 @@ async def change_stream(
 
 def _still(caller: Caller, rooms: Rooms) -> Scope | None:
     """Rights of a caller who has been listening for a while; None if the key is not valid any more."""
+    if not rooms.follower.ready:
+        return None
     directory = rooms.follower.directory
     credential = directory.credentials.get(caller.key_id)
     if credential is None or credential.revoked or (credential.expires is not None and credential.expires <= datetime.now(UTC)):

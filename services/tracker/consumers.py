@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.database import database_errors
 from libs.directory import Directory
-from libs.events import Corrupt, EventStore, Fenced, GapDetected, Recorded, Unavailable
+from libs.events import EventStore, Fenced, GapDetected, Recorded, Unavailable
 from libs.events.consumer import run_projection
 from libs.events.names import demand_stream
 from services.tracker import archive
@@ -248,7 +248,7 @@ class Followers:
                 except StreamChanged as fault:
                     self._stand_still(cell, fault)
                     return
-                except (exc.SQLAlchemyError, asyncpg.PostgresError, Corrupt) as fault:
+                except Exception as fault:  # noqa: BLE001 told by the gate, then tried again
                     # Nothing we know how to handle: the gate stays closed until a batch stands again.
                     self._stand_still(cell, fault)
                     await asyncio.sleep(TRY_AGAIN)
@@ -258,7 +258,7 @@ class Followers:
     def _stand_still(self, cell: str, fault: Exception) -> None:
         self.faults[cell] = str(fault) if isinstance(fault, StreamChanged) else type(fault).__name__
         self._metrics.stopped(cell, True)
-        _log.critical("cell_stands_still", cell=cell, fault=type(fault).__name__, message=str(fault))
+        _log.critical("cell_stands_still", cell=cell, fault=type(fault).__name__)
 
     def _heal(self, cell: str) -> None:
         if self.faults.pop(cell, None) is not None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from libs.events import Event, Refused
 from libs.events.execute import Order
+from libs.events.names import entity_of
 from libs.events.testing import PARTNER
 
 SUBJECT = "demand.t1.ningbo.00.ningbo-t1-0000000000000000"
@@ -58,5 +59,13 @@ def up(by: int, *, limit: int = 1_000) -> Callable[[Counter], Sequence[Event]]:
 def order(command_id: str, decide: Callable[[Counter], Sequence[Event]], **more: Any) -> Order[Counter]:
     """An order on the one counter, unless told otherwise."""
     return Order(
-        **{"subject": SUBJECT, "entity": ENTITY, "command": "Count", "command_id": command_id, "actor": PARTNER, "decide": decide} | more
+        **{
+            "subject": SUBJECT,
+            "entity": entity_of(more.get("subject", SUBJECT)),
+            "command": "Count",
+            "command_id": command_id,
+            "actor": PARTNER,
+            "decide": decide,
+        }
+        | more
     )
