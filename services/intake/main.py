@@ -5,20 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
 from libs.chassis.app import build_app
 from libs.chassis.commands import CommandDesk
 from libs.chassis.database import create_engine, ping
-from libs.chassis.follower import DirectoryFollower
+from libs.chassis.ground import Ground, open_ground
 from libs.chassis.keyring import Kek, KeyPool, KeyRing
-from libs.chassis.nats import connect
 from libs.chassis.randomness import Randomness
 from libs.chassis.settings import BadSetting, read_secret
-from libs.events.jetstream import JetStreamEventStore
-from libs.events.streams import stream_differences, sync_always
 from services.intake.api import routes, submissions
 from services.intake.rooms import Rooms
 from services.intake.settings import IntakeSettings
@@ -35,32 +32,22 @@ def create_app(settings: IntakeSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
-            connection = await connect(settings, "intake")
-            stack.push_async_callback(connection.close)
-            store = JetStreamEventStore(connection)
-            stack.push_async_callback(store.close)
+            ground = await open_ground(stack, app, settings, _now)
+            store, follower = ground.store, ground.follower
             engine = create_engine(settings, pool_size=4)
             stack.push_async_callback(engine.dispose)
             pool = KeyPool(engine, kek, size=settings.key_pool, low=settings.key_pool // 2, random_bytes=randomness.draw, now=_now)
             await pool.start()
             stack.push_async_callback(pool.stop)
-            follower = DirectoryFollower(store, now=_now, max_age=timedelta(seconds=settings.registry_max_age_seconds))
-            await follower.start()
-            stack.push_async_callback(follower.stop)
             desk = CommandDesk(store, KeyRing(engine, kek), _now, randomness.draw)
-            app.state.follower = follower
-            app.state.connection = connection
             app.state.engine = engine
             app.state.rooms = Rooms(desk, pool, follower, salt, settings.tracker_url)
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
-        follower: DirectoryFollower = app.state.follower
-        cells = list(follower.directory.cells) or [settings.cell]
+        ground: Ground = app.state.ground
         return {
-            "streams": not await stream_differences(app.state.connection, cells, settings.replicas),
-            "sync_always": await sync_always(settings.nats_monitor_url),
-            "registry": follower.ready,
+            **await ground.gates(),
             "database": await ping(app.state.engine),
         }
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
 from libs.chassis.app import build_app
 from libs.chassis.auth import digest_of, key_id_of
-from libs.chassis.follower import DirectoryFollower
-from libs.chassis.nats import connect
+from libs.chassis.ground import Ground, open_ground
 from libs.chassis.settings import BadSetting
 from libs.events import Actor
-from libs.events.jetstream import JetStreamEventStore
-from libs.events.streams import stream_differences, sync_always
 from services.registry import api, reading
 from services.registry.domain import IssueCredential, OpenCell
 from services.registry.rooms import Rooms
@@ -32,28 +29,16 @@ def create_app(settings: RegistrySettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
-            connection = await connect(settings, "registry")
-            stack.push_async_callback(connection.close)
-            store = JetStreamEventStore(connection)
-            stack.push_async_callback(store.close)
-            follower = DirectoryFollower(store, now=_now, max_age=timedelta(seconds=settings.registry_max_age_seconds))
-            await follower.start()
-            stack.push_async_callback(follower.stop)
+            ground = await open_ground(stack, app, settings, _now)
+            store, follower = ground.store, ground.follower
             rooms = Rooms(store, follower, _now, secrets.token_bytes)
-            app.state.connection = connection
-            app.state.follower = follower
             app.state.rooms = rooms
             await _found(rooms, settings)
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
-        follower: DirectoryFollower = app.state.follower
-        cells = list(follower.directory.cells) or [settings.cell]
-        return {
-            "streams": not await stream_differences(app.state.connection, cells, settings.replicas),
-            "sync_always": await sync_always(settings.nats_monitor_url),
-            "registry": follower.ready,
-        }
+        ground: Ground = app.state.ground
+        return await ground.gates()
 
     return build_app(
         name="registry",

@@ -5,20 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
 from libs.chassis.app import build_app
 from libs.chassis.commands import CommandDesk
 from libs.chassis.database import create_engine, ping
-from libs.chassis.follower import DirectoryFollower
+from libs.chassis.ground import Ground, open_ground
 from libs.chassis.keyring import Kek, KeyRing
-from libs.chassis.nats import connect
 from libs.chassis.settings import BadSetting, read_secret
 from libs.directory import Directory
-from libs.events.jetstream import JetStreamEventStore
-from libs.events.streams import stream_differences, sync_always
 from services.router import api, reading
 from services.router.cases import OpenLoad
 from services.router.cells import CellRouters
@@ -42,15 +39,10 @@ def create_app(settings: RouterSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
-            connection = await connect(settings, "router")
-            stack.push_async_callback(connection.close)
-            store = JetStreamEventStore(connection)
-            stack.push_async_callback(store.close)
+            ground = await open_ground(stack, app, settings, _now)
+            store, follower = ground.store, ground.follower
             engine = create_engine(settings, pool_size=CONNECTIONS)
             stack.push_async_callback(engine.dispose)
-            follower = DirectoryFollower(store, now=_now, max_age=timedelta(seconds=settings.registry_max_age_seconds))
-            await follower.start()
-            stack.push_async_callback(follower.stop)
             ownership = PartitionOwnership(engine, every=settings.balance_seconds)
             meters = Meters(app.state.metrics, lambda: len(ownership.parts))
             load, keys = OpenLoad(), KeyRing(engine, kek)
@@ -70,28 +62,23 @@ def create_app(settings: RouterSettings) -> FastAPI:
             cells.open({settings.cell, *follower.directory.cells})
             stack.push_async_callback(cells.stop)
             follower.on_change(cells.directory_changed)
-            app.state.follower = follower
-            app.state.connection = connection
             app.state.engine = engine
             app.state.cells = cells
             app.state.rooms = Rooms(CommandDesk(store, keys, _now, secrets.token_bytes), engine, follower)
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
-        follower: DirectoryFollower = app.state.follower
-        known = list(follower.directory.cells) or [settings.cell]
+        ground: Ground = app.state.ground
         return {
-            "streams": not await stream_differences(app.state.connection, known, settings.replicas),
-            "sync_always": await sync_always(settings.nats_monitor_url),
-            "registry": follower.ready,
+            **await ground.gates(),
             "database": await ping(app.state.engine),
             "cells": app.state.cells.healthy,
         }
 
     return build_app(
         name="router",
-        title_zh="联动 · 流转派单",
-        title_en="Liandong router",
+        title_zh="流转派单",
+        title_en="router",
         settings=settings,
         lifespan=lifespan,
         routes=[reading.routes, api.routes],

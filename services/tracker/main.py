@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
 from libs.chassis.app import build_app
 from libs.chassis.database import create_engine, database_errors, ping
-from libs.chassis.follower import DirectoryFollower
+from libs.chassis.ground import Ground, open_ground
 from libs.chassis.keyring import Kek, KeyRing
-from libs.chassis.nats import connect
 from libs.chassis.settings import BadSetting, read_secret
-from libs.events.jetstream import JetStreamEventStore
-from libs.events.streams import stream_differences, sync_always
 from services.tracker import api, generations
 from services.tracker.console import pages
 from services.tracker.console.reads import open_console
@@ -26,8 +22,6 @@ from services.tracker.metrics import TrackerMetrics
 from services.tracker.rooms import Rooms
 from services.tracker.settings import TrackerSettings
 from services.tracker.views import Views
-
-FORMS: Final = frozenset({"/console/enter", "/console/leave", "/console/language"})
 
 
 def create_app(settings: TrackerSettings) -> FastAPI:
@@ -43,43 +37,34 @@ def create_app(settings: TrackerSettings) -> FastAPI:
             stack.push_async_callback(engine.dispose)
             with database_errors():
                 await generations.ensure(engine)
-            connection = await connect(settings, "tracker")
-            stack.push_async_callback(connection.close)
-            store = JetStreamEventStore(connection)
-            stack.push_async_callback(store.close)
-            follower = DirectoryFollower(store, now=_now, max_age=timedelta(seconds=settings.registry_max_age_seconds))
-            await follower.start()
-            stack.push_async_callback(follower.stop)
+            ground = await open_ground(stack, app, settings, _now)
+            store, follower = ground.store, ground.follower
             keys, bell = KeyRing(engine, kek), Bell()
             followers = Followers(engine, store, keys, follower, bell=bell, metrics=TrackerMetrics(app.state.metrics), cell=settings.cell)
             stack.push_async_callback(followers.stop)
             await followers.start()
-            app.state.connection = connection
-            app.state.follower = follower
             rooms = app.state.rooms = Rooms(engine, store, follower, keys, Views(engine), bell, followers)
             app.state.console = open_console(rooms, settings.endpoints_file)
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
         rooms: Rooms = app.state.rooms
-        cells = sorted({settings.cell, *rooms.follower.directory.cells})
+        ground: Ground = app.state.ground
         return {
-            "streams": not await stream_differences(app.state.connection, cells, settings.replicas),
-            "sync_always": await sync_always(settings.nats_monitor_url),
-            "registry": rooms.follower.ready,
+            **await ground.gates(),
             "database": await ping(rooms.engine),
-            **{f"cell_{cell}": cell not in rooms.followers.faults for cell in cells},
+            **{f"cell_{cell}": cell not in rooms.followers.faults for cell in ground.cells},
         }
 
     return build_app(
         name="tracker",
-        title_zh="联动 · 全程跟踪",
-        title_en="Liandong tracker",
+        title_zh="全程跟踪",
+        title_en="tracker",
         settings=settings,
         lifespan=lifespan,
         routes=[api.routes, pages.routes],
         readiness=readiness,
-        form_paths=FORMS,
+        form_paths=pages.FORM_PATHS,
     )
 
 
