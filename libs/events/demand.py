@@ -5,31 +5,78 @@ Codes, ids and numbers are plain; free text and names are Sealed under the deman
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from libs.events.algorithms import Sealed
-from libs.events.language import Event
+from libs.events.assisting import (
+    AssistanceAccepted,
+    AssistanceDeclined,
+    AssistanceDelivered,
+    AssistanceRequested,
+    DemandMerged,
+    DemandSplit,
+    DemandUnmerged,
+    DuplicateSuggested,
+    HistoryImported,
+    MergeReceived,
+    PartCompleted,
+)
+from libs.events.closing import (
+    ActTakenBack,
+    ComplaintDismissed,
+    ComplaintRaised,
+    ComplaintVerified,
+    DemandClosed,
+    DemandRated,
+    DemandReopened,
+    DemandResolved,
+    ErasureRequested,
+    FollowUpOrdered,
+    FollowUpRecorded,
+    PersonalDataErased,
+    ResolutionConfirmed,
+    ResolutionDisputed,
+)
+from libs.events.handling import (
+    CompletionProvided,
+    CompletionRequested,
+    DemandResumed,
+    DemandSuspended,
+    EvidenceAttached,
+    ExtensionGranted,
+    ExtensionRefused,
+    ExtensionRequested,
+    HandlerNamed,
+    ProgressReported,
+    ServiceRecorded,
+)
+from libs.events.language import Event, Part
+from libs.events.timekeeping import (
+    DeadlineMissed,
+    DeadlinesSet,
+    DeadlineWarned,
+    DemandEscalated,
+    SupervisionClosed,
+    SupervisionOpened,
+)
 
 ReturnReason = Literal["out_of_territory", "out_of_category", "no_capacity", "conflict_of_interest", "other"]
-RecallReason = Literal["corrected", "withdrawn"]
-ResolveResult = Literal["solved", "partly_solved", "answered", "not_solvable"]
+RecallReason = Literal["corrected", "withdrawn", "classified", "refused", "merged", "holder_unavailable", "taken_back", "reopened"]
+RefusalReason = Literal["out_of_scope", "other_channel", "not_admissible", "incomplete"]
+ForwardReason = Literal["better_placed", "competence", "agreement", "other"]
+ArbitrationCause = Literal["return_budget", "loop", "silence"]
 RoutePath = Literal["candidate", "lowest_hub", "desk"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class TermMatch(_Part):
+class TermMatch(Part):
     """One dictionary term found in the text, by its code in the taxonomy (`quality:12`), never by the text itself."""
 
     term: str
     weight: int
 
 
-class Classification(_Part):
+class Classification(Part):
     """What the rules made of the text: scores per category in points, the winner only if it is clear enough."""
 
     category: str | None = None
@@ -38,14 +85,14 @@ class Classification(_Part):
     evidence: tuple[TermMatch, ...]
 
 
-class Basis(_Part):
+class Basis(Part):
     """What the decision rested on: the registry position, and the day of the figures if rates were used."""
 
     registry_seq: int
     figures_date: str | None = None
 
 
-class RoutingInputs(_Part):
+class RoutingInputs(Part):
     """The routing-relevant facts of the demand at the moment of decision."""
 
     category: str | None = None
@@ -57,7 +104,7 @@ class RoutingInputs(_Part):
     load: dict[str, int] = {}
 
 
-class Candidate(_Part):
+class Candidate(Part):
     """A node that passed territory and category: score 0..10,000 (None if excluded later) and the reason codes."""
 
     node: str
@@ -65,7 +112,7 @@ class Candidate(_Part):
     reasons: tuple[str, ...]
 
 
-class Explanation(_Part):
+class Explanation(Part):
     """Why this node: at most 32 candidates by name, all others as counts per deciding predicate."""
 
     policy: str
@@ -79,7 +126,11 @@ class Explanation(_Part):
 
 
 class DemandSubmitted(Event):
-    """An enterprise asked (提出). The hub's desk holds the demand until it is assigned."""
+    """An enterprise asked (提出). The hub's desk holds the demand until it is assigned.
+
+    `submitter_node`: the node whose staff took it in; `link`: named digest of the enterprise's own link; `parent`: the demand it was
+    split from; `received_at`: when a former system took it in, the demand clock starts there.
+    """
 
     zh: ClassVar[str] = "企业提出诉求，由{desk}受理"
     en: ClassVar[str] = "The enterprise asked; {desk} holds the demand"
@@ -99,6 +150,10 @@ class DemandSubmitted(Event):
     title: Sealed
     description: Sealed
     requester: Sealed
+    submitter_node: str | None = None
+    link: str | None = None
+    parent: str | None = None
+    received_at: datetime | None = None
 
 
 class DemandSupplemented(Event):
@@ -195,26 +250,65 @@ class AssignmentRecalled(Event):
     reason: RecallReason
 
 
-class ProgressReported(Event):
-    """The node told how far it has come (办理进展)."""
+class DemandRefused(Event):
+    """The network does not take the demand on (不予受理): a coded reason and what the enterprise may do next. Never a node's word alone."""
 
-    zh: ClassVar[str] = "{node}报告进展"
-    en: ClassVar[str] = "{node} reported progress"
+    zh: ClassVar[str] = "不予受理：{reason}"
+    en: ClassVar[str] = "Refused: {reason}"
+
+    reason: RefusalReason
+    next_step: Sealed
+
+
+class AssignmentLapsed(Event):
+    """The node neither accepted nor returned in time (逾期未签收); the demand is routed again."""
+
+    zh: ClassVar[str] = "{node}逾期未签收，自动改派"
+    en: ClassVar[str] = "{node} did not accept in time; the demand is routed again"
 
     assignment: str
     node: str
-    note: Sealed
 
 
-class DemandResolved(Event):
-    """The node finished with a result (办结)."""
+class DemandForwarded(Event):
+    """The holder handed the demand to another node (转办); `next` is the new assignment. The demand clock runs on."""
 
-    zh: ClassVar[str] = "{node}办结：{result}"
-    en: ClassVar[str] = "{node} resolved the demand: {result}"
+    zh: ClassVar[str] = "{node}转办给{to}：{reason}"
+    en: ClassVar[str] = "{node} forwarded the demand to {to}: {reason}"
 
     assignment: str
     node: str
-    result: ResolveResult
+    to: str
+    next: str
+    reason: ForwardReason
+    note: Sealed | None = None
+
+
+class ArbitrationOpened(Event):
+    """Nodes passed the demand on too often (提请裁定): the lowest supervisor common to the parties holds it and decides."""
+
+    zh: ClassVar[str] = "提请{arbiter}裁定：{cause}"
+    en: ClassVar[str] = "{arbiter} is to arbitrate: {cause}"
+
+    arbiter: str
+    parties: tuple[str, ...]
+    cause: ArbitrationCause
+
+
+class AssignmentArbitrated(Event):
+    """The arbiter decided who handles the demand (裁定): binding, final, kept as a precedent for the routing policy."""
+
+    zh: ClassVar[str] = "{arbiter}裁定由{node}办理"
+    en: ClassVar[str] = "{arbiter} decided that {node} handles the demand"
+
+    assignment: str
+    node: str
+    arbiter: str
+    parties: tuple[str, ...]
+    category: str | None = None
+    region: str
+    carrier: str | None = None
+    industry: str | None = None
     note: Sealed
 
 
@@ -223,11 +317,56 @@ DemandEvent = (
     | DemandSupplemented
     | DemandCorrected
     | DemandWithdrawn
+    | DemandRefused
+    | HistoryImported
     | DemandClassified
+    | DuplicateSuggested
+    | DemandMerged
+    | MergeReceived
+    | DemandUnmerged
+    | DemandSplit
+    | PartCompleted
     | DemandAssigned
     | AssignmentAccepted
     | AssignmentReturned
+    | AssignmentLapsed
     | AssignmentRecalled
+    | DemandForwarded
+    | ArbitrationOpened
+    | AssignmentArbitrated
+    | AssistanceRequested
+    | AssistanceAccepted
+    | AssistanceDeclined
+    | AssistanceDelivered
     | ProgressReported
+    | HandlerNamed
+    | ServiceRecorded
+    | EvidenceAttached
+    | CompletionRequested
+    | CompletionProvided
+    | DemandSuspended
+    | DemandResumed
+    | ExtensionRequested
+    | ExtensionGranted
+    | ExtensionRefused
+    | DeadlinesSet
+    | DeadlineWarned
+    | DeadlineMissed
+    | DemandEscalated
+    | SupervisionOpened
+    | SupervisionClosed
     | DemandResolved
+    | ResolutionConfirmed
+    | ResolutionDisputed
+    | DemandReopened
+    | DemandClosed
+    | FollowUpOrdered
+    | FollowUpRecorded
+    | DemandRated
+    | ComplaintRaised
+    | ComplaintVerified
+    | ComplaintDismissed
+    | ActTakenBack
+    | ErasureRequested
+    | PersonalDataErased
 )

@@ -23,3 +23,9 @@ class Event(BaseModel):
     def name(cls) -> str:
         """The event's type on the wire: the class name."""
         return cls.__name__
+
+
+class Part(BaseModel):
+    """A value inside an event; as tolerant and as frozen as the event itself."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
