@@ -76,12 +76,7 @@ def mac(key: bytes, data: bytes, name: DigestName = "sha256") -> str:
 
 def seal(plaintext: bytes, *, key: bytes, key_id: str, nonce: bytes, aad: bytes, algorithm: CipherName = "AES-256-GCM") -> Sealed:
     """Encrypt and authenticate (NIST SP 800-38D; SM4: GB/T 32907). `key` is 32 bytes for AES-256-GCM, 16 for SM4-GCM."""
-    if algorithm == "AES-256-GCM":
-        ciphertext = _aes_gcm(key).encrypt(nonce, plaintext, aad)
-    else:
-        encryptor = Cipher(SM4(key), modes.GCM(nonce)).encryptor()
-        encryptor.authenticate_additional_data(aad)
-        ciphertext = encryptor.update(plaintext) + encryptor.finalize() + encryptor.tag
+    ciphertext = seal_bytes(plaintext, key=key, nonce=nonce, aad=aad, algorithm=algorithm)
     return Sealed(k=key_id, a=algorithm, n=_b64(nonce), c=_b64(ciphertext))
 
 
@@ -89,7 +84,24 @@ def unseal(sealed: Sealed, *, key: bytes, aad: bytes) -> bytes:
     """Decrypt and verify. Raises Corrupt when the key, the place (`aad`) or a byte is wrong."""
     try:
         nonce, ciphertext = _unb64(sealed.n), _unb64(sealed.c)
-        if sealed.a == "AES-256-GCM":
+    except ValueError as error:
+        raise Corrupt("ciphertext does not verify") from error
+    return unseal_bytes(ciphertext, key=key, nonce=nonce, aad=aad, algorithm=sealed.a)
+
+
+def seal_bytes(plaintext: bytes, *, key: bytes, nonce: bytes, aad: bytes, algorithm: CipherName = "AES-256-GCM") -> bytes:
+    """Encrypt what is too large for JSON: ciphertext ending with the 16-byte tag; key id, algorithm and nonce are the caller's to keep."""
+    if algorithm == "AES-256-GCM":
+        return _aes_gcm(key).encrypt(nonce, plaintext, aad)
+    encryptor = Cipher(SM4(key), modes.GCM(nonce)).encryptor()
+    encryptor.authenticate_additional_data(aad)
+    return encryptor.update(plaintext) + encryptor.finalize() + encryptor.tag
+
+
+def unseal_bytes(ciphertext: bytes, *, key: bytes, nonce: bytes, aad: bytes, algorithm: CipherName = "AES-256-GCM") -> bytes:
+    """Decrypt and verify ciphertext with tag. Raises Corrupt when key, nonce, place (`aad`) or a byte is wrong."""
+    try:
+        if algorithm == "AES-256-GCM":
             return _aes_gcm(key).decrypt(nonce, ciphertext, aad)
         decryptor = Cipher(SM4(key), modes.GCM(nonce, ciphertext[-TAG_BYTES:])).decryptor()
         decryptor.authenticate_additional_data(aad)

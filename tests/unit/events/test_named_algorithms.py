@@ -11,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.events import Corrupt, Sealed
-from libs.events.algorithms import KEY_BYTES, CipherName, DigestName, digest, digest_name, mac, matches, place, seal, unseal
+from libs.events.algorithms import (
+    KEY_BYTES,
+    CipherName,
+    DigestName,
+    digest,
+    digest_name,
+    mac,
+    matches,
+    place,
+    seal,
+    seal_bytes,
+    unseal,
+    unseal_bytes,
+)
 from libs.events.testing import sealed
 
 PLACE = place("ningbo-t1-0123456789abcdef", "c1", "note")
@@ -123,6 +136,22 @@ class TestCiphers:
     def test_members_that_are_not_base64_do_not_open(self, algorithm: CipherName, member: str, value: str) -> None:
         with pytest.raises(Corrupt):
             unseal(sealed_with(algorithm).model_copy(update={member: value}), key=keyed(algorithm), aad=PLACE)
+
+    @ciphers
+    @given(plaintext=st.binary(max_size=300), nonce=st.binary(min_size=12, max_size=12))
+    def test_bytes_are_sealed_as_fields_are_only_without_base64(self, algorithm: CipherName, plaintext: bytes, nonce: bytes) -> None:
+        made = seal_bytes(plaintext, key=keyed(algorithm), nonce=nonce, aad=PLACE, algorithm=algorithm)
+        field = seal(plaintext, key=keyed(algorithm), key_id="k1", nonce=nonce, aad=PLACE, algorithm=algorithm)
+        assert made == _bytes(field.c)
+        assert unseal_bytes(made, key=keyed(algorithm), nonce=nonce, aad=PLACE, algorithm=algorithm) == plaintext
+
+    @ciphers
+    @pytest.mark.parametrize("wrong", [{"nonce": b"1" * 12}, {"nonce": b""}, {"aad": b"elsewhere"}, {"key": b"short"}, {"ciphertext": b""}])
+    def test_sealed_bytes_open_only_as_they_were_sealed(self, algorithm: CipherName, wrong: dict[str, bytes]) -> None:
+        made = seal_bytes(b"secret", key=keyed(algorithm), nonce=bytes(12), aad=PLACE, algorithm=algorithm)
+        due = {"ciphertext": made, "key": keyed(algorithm), "nonce": bytes(12), "aad": PLACE, **wrong}
+        with pytest.raises(Corrupt):
+            unseal_bytes(due.pop("ciphertext"), **due, algorithm=algorithm)
 
     def test_the_other_algorithm_does_not_open(self) -> None:
         made = sealed_with("SM4-GCM").model_copy(update={"a": "AES-256-GCM"})
