@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, get_args
 
+from libs.directory.clocks import CalendarRule, ClockPack, ClockRules
 from libs.directory.model import (
     Carrier,
     CodeList,
@@ -22,7 +23,7 @@ from libs.directory.model import (
     Region,
     Taxonomy,
 )
-from libs.directory.policy import ClockPack, RoutingPolicy
+from libs.directory.policy import RoutingPolicy
 from libs.directory.problems import Finding, Path
 from libs.directory.shapes import CodeListName
 
@@ -51,7 +52,7 @@ class Draft:
 
 def check(draft: Draft) -> tuple[Finding, ...]:
     """Return every broken rule of a draft, section by section."""
-    rules = (_kinds, _taxonomy, _regions, _carriers, _codes, _routing, _node_rows, _node_references, _tree, _cardinality, _hub)
+    rules = (_kinds, _taxonomy, _regions, _carriers, _codes, _routing, _clocks, _node_rows, _node_references, _tree, _cardinality, _hub)
     return tuple(finding for rule in rules for finding in rule(draft))
 
 
@@ -159,6 +160,39 @@ def _routing(draft: Draft) -> Iterator[Finding]:
     if "node_kinds" in draft.intact:
         known = frozenset(kind.code for kind in draft.node_kinds)
         yield from _missing("unknown_kind", "routing", ("score", "depth", "kinds"), policy.score.depth.kinds, known)
+
+
+def _clocks(draft: Draft) -> Iterator[Finding]:
+    pack = draft.clocks
+    if pack is None:
+        return
+    yield from _reversed("clocks", ("in_force_to",), pack.in_force_from, pack.in_force_to)
+    yield from _calendar(("calendar",), pack.calendar)
+    yield from _complex_categories(draft, ("rules", "complex_categories"), pack.rules)
+    if pack.demo is not None:
+        yield from _calendar(("demo", "calendar"), pack.demo.calendar)
+        yield from _complex_categories(draft, ("demo", "rules", "complex_categories"), pack.demo.rules)
+
+
+def _calendar(path: Path, rule: CalendarRule) -> Iterator[Finding]:
+    shut = ""
+    for place, hours in enumerate(rule.hours):
+        # Clocks of two digits compare as text.
+        start, _, end = hours.partition("-")
+        if start < shut or end <= start:
+            yield Finding("hours_order", "clocks", (*path, "hours", place), hours)
+        shut = max(shut, end)
+    days = (((*path, "overrides", place, "day"), override.day.isoformat()) for place, override in enumerate(rule.overrides))
+    yield from _twice("clocks", days)
+
+
+def _complex_categories(draft: Draft, path: Path, rules: ClockRules) -> Iterator[Finding]:
+    if draft.taxonomy is None or "taxonomy" not in draft.intact:
+        return
+    known = frozenset(category.code for category in draft.taxonomy.categories)
+    for place, code in enumerate(rules.complex_categories):
+        yield from _missing("unknown_category", "clocks", (*path, place), (code,), known)
+    yield from _twice("clocks", (((*path, place), code) for place, code in enumerate(rules.complex_categories)))
 
 
 def _node_rows(draft: Draft) -> Iterator[Finding]:

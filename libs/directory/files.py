@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from libs.directory.checks import SECTIONS, Draft, check
+from libs.directory.clocks import ClockPack
 from libs.directory.marks import Marked, read_csv, read_yaml
 from libs.directory.model import (
     Carrier,
@@ -21,7 +22,7 @@ from libs.directory.model import (
     Region,
     Taxonomy,
 )
-from libs.directory.policy import ClockPack, RoutingPolicy
+from libs.directory.policy import RoutingPolicy
 from libs.directory.problems import FileProblem, Finding, NetworkFileError, Path
 
 M = TypeVar("M", bound=BaseModel)

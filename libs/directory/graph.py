@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeVar
 
+from libs.directory.calendar import NetworkClocks, network_clocks
 from libs.directory.indexes import Indexes
 from libs.directory.model import Category, CodeEntry, NetworkContent, Node, NodeKind, Region
 from libs.directory.shapes import CodeListName, Step
@@ -36,7 +37,20 @@ class Network:
     Ids and codes that are unknown give None or empty results; only `node()` and what starts from a node raise KeyError.
     """
 
-    __slots__ = ("_covering", "_fits", "_hubs", "_indexes", "_paths", "_subtrees", "content", "digest", "name", "revision", "seq")
+    __slots__ = (
+        "_clocks",
+        "_covering",
+        "_fits",
+        "_hubs",
+        "_indexes",
+        "_paths",
+        "_subtrees",
+        "content",
+        "digest",
+        "name",
+        "revision",
+        "seq",
+    )
 
     def __init__(self, content: NetworkContent, *, revision: str = "", seq: int = 0, digest: str = "") -> None:
         self.name = content.network.name
@@ -50,6 +64,7 @@ class Network:
         self._hubs: dict[tuple[str, str | None], tuple[Node, ...]] = {}
         self._covering: dict[tuple[str, str | None, str | None], frozenset[str]] = {}
         self._fits: dict[tuple[str, str, str | None, str | None], tuple[Fit, ...]] = {}
+        self._clocks: dict[bool, NetworkClocks] = {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):
@@ -133,6 +148,12 @@ class Network:
         """
         return self.indexes.industry(code)
 
+    # Time.
+
+    def clocks(self, sample: bool = False) -> NetworkClocks:
+        """Return the time limits with their calendar; for sample demands the demo limits, when the network has some."""
+        return _remember(self._clocks, sample, self._clocks_of)
+
     # Coverage: carrier, or region or one it lies in, or industry or its section (requirements A4, A6, A7, A13).
 
     def nearness(self, node: Node, region: str, carrier: str | None = None, industry: str | None = None) -> Step | None:
@@ -182,6 +203,9 @@ class Network:
             if hub.status == "active" and (day is None or hub.in_force(day)):
                 return hub
         return self.hub
+
+    def _clocks_of(self, sample: bool) -> NetworkClocks:
+        return network_clocks(self.name, self.content.clocks, self.content.network.time_zone, sample=sample)
 
     def _path_up(self, node: str) -> tuple[Node, ...]:
         path = [self.node(node)]

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from libs.directory.policy import ClockPack, RoutingPolicy
+from libs.directory.clocks import ClockPack
+from libs.directory.policy import RoutingPolicy
 from libs.directory.shapes import CodeListName, Count, Fact, Fee, Name, RegionCode, Slug, Status, Text
 
 
@@ -114,7 +115,8 @@ class CodeList(Fact):
 class Node(Fact):
     """A node 节点 of the network: hub, window, specialist platform or service organisation (requirements A1-A14).
 
-    `capacity` is the number of open assignments it can carry; `in_force_to` is the last day in force.
+    `capacity` is the number of open assignments it can carry; `in_force_to` is the last day in force; `operator` the operating unit
+    运营单位 that runs it, if it is not its own (requirements A12, A14).
     """
 
     id: Slug
@@ -132,6 +134,7 @@ class Node(Fact):
     in_force_to: date | None = None
     status: Status
     sample: bool
+    operator: Slug | None = None
 
     def in_force(self, day: date) -> bool:
         """Tell whether the node is in force on a day; the last day counts."""

@@ -1,4 +1,4 @@
-"""Routing policy and time limits as data: a small fixed vocabulary, typed (requirements N5)."""
+"""The routing policy as data: a small fixed vocabulary, typed (requirements N5)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from libs.directory.shapes import Count, Fact, Name, PredicateName, Share, Step
+from libs.directory.shapes import Fact, Name, PredicateName, Share, Step
 
 
 class Predicate(Fact):
@@ -109,57 +109,3 @@ class RoutingPolicy(Fact):
     def in_force(self, day: date) -> bool:
         """Tell whether the policy is in force on a day; the last day counts."""
         return self.in_force_from <= day and (self.in_force_to is None or day <= self.in_force_to)
-
-
-Days = Annotated[int, Field(ge=0, le=366)]
-Hours = Annotated[int, Field(ge=1, le=8784)]
-
-
-class AnswerDays(Fact):
-    """Working days to answer."""
-
-    ordinary: Days
-    complex: Days
-
-
-class ExtensionRule(Fact):
-    """How often, how long and how early an extension 延期 may be asked for, in working days."""
-
-    times: Count
-    days: Days
-    asked_before: Days
-
-
-class FollowUpRule(Fact):
-    """Sampling of call-backs 回访."""
-
-    percent: Share
-    least_per_node_and_month: Count
-
-
-class UrgencyHours(Fact):
-    """Hours to a result per class of urgency."""
-
-    critical: Hours
-    urgent: Hours
-    normal: Hours
-    complex: Hours
-
-
-class ClockPack(Fact):
-    """Time limits in working days. Kept as data; no service reads them yet."""
-
-    version: Annotated[int, Field(ge=1)]
-    in_force_from: date
-    calendar: Name
-    accept: Days
-    return_: Days = Field(alias="return")
-    answer: AnswerDays
-    assist: Days
-    extension: ExtensionRule
-    suspension_total: Days
-    arbitration: Days
-    silence_after_resolution: Days
-    reopening: Days
-    follow_up: FollowUpRule
-    urgency_hours: UrgencyHours

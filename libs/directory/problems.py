@@ -39,6 +39,7 @@ RULES: Final[dict[str, tuple[str, str]]] = {
     "unknown_predicate": ("未知的资格条件 {value}", "unknown predicate {value}"),
     "predicate_order": ("资格条件须以 {value} 开头且不得重复", "the predicates must start with {value} and not repeat"),
     "weights_not_100": ("评分权重之和为 {value}，应为 100", "the weights sum to {value}, not 100"),
+    "hours_order": ("营业时间须按先后排列且不重叠：{value}", "opening hours must run forward and not overlap: {value}"),
     "no_hub": ("没有总枢纽节点 {value}", "there is no hub node {value}"),
     "two_hubs": ("总枢纽只能有一个：{value}", "there may be only one hub: {value}"),
     "hub_territory": ("总枢纽须覆盖全网区域 {value}", "the hub must cover the network's region {value}"),

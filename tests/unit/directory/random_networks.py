@@ -29,6 +29,36 @@ industries = st.none() | st.sampled_from([*INDUSTRIES, "3392", "C3670", "Z99"])
 categories = st.sampled_from(CATEGORIES)
 
 
+CLOCKS: dict[str, Any] = {
+    "version": 1,
+    "in_force_from": "2020-01-01",
+    "calendar": {"base": "china", "hours": ["08:30-12:00", "14:00-17:30"], "overrides": [{"day": "2027-02-08", "work": False}]},
+    "rules": {
+        "accept": {"normal": "1wd", "urgent": "2h", "critical": "30min"},
+        "return": "2wd",
+        "first_answer": {"normal": "2wd", "urgent": "24h", "critical": "2h"},
+        "resolve": {"normal": "5wd", "complex": "15wd", "urgent": "24h", "critical": "2h"},
+        "complex_categories": ["digital"],
+        "assist": "3wd",
+        "completion": "5wd",
+        "extension": {"times": 1, "most": "10wd", "asked_before": "1wd"},
+        "suspension_most": "10wd",
+        "arbitration": "0wd",
+        "dispute": "1wd",
+        "confirm": "5wd",
+        "reopen": "15wd",
+        "follow_up": "5wd",
+        "supervision": "3wd",
+        "warn_before": "1wd",
+        "chase_every": "1wd",
+        "take_back": "10min",
+        "triage": "1wd",
+        "sampling": {"percent": 10, "least_per_node_and_month": 1},
+    },
+}
+"""Time limits as they stand in a section; without demo limits."""
+
+
 def node(id: str, kind: str, parent: str | None = None, **more: Any) -> dict[str, Any]:
     """A node as it stands in a section; defaults fit any kind."""
     plain = {"id": id, "kind": kind, "title_zh": id, "title_en": id, "capacity": 10, "fee": "welfare", "status": "active", "sample": True}
@@ -48,7 +78,6 @@ def content_of(nodes: list[dict[str, Any]]) -> NetworkContent:
 def _everything_but_nodes() -> NetworkContent:
     single = {code: [{"code": "x", "title_zh": "x"}] for code in ("channels", "urgency", "return_reasons", "resolve_results")}
     lists = {**single, "industries": [{"code": c, "title_zh": c, **({"parent": c[0]} if len(c) > 1 else {})} for c in INDUSTRIES]}
-    hours = {"critical": 2, "urgent": 24, "normal": 168, "complex": 360}
     return NetworkContent.model_validate(
         {
             "nodes": (),
@@ -104,12 +133,7 @@ def _everything_but_nodes() -> NetworkContent:
                 "classification": {"minimum_score": 5, "minimum_margin": 2},
                 "explanation": {"candidates": 32},
             },
-            "clocks": {
-                **{"version": 1, "in_force_from": "2020-01-01", "calendar": "china", "accept": 1, "return": 2, "assist": 3},
-                **{"answer": {"ordinary": 5, "complex": 15}, "extension": {"times": 1, "days": 10, "asked_before": 1}},
-                **{"suspension_total": 10, "arbitration": 0, "silence_after_resolution": 5, "reopening": 15},
-                **{"follow_up": {"percent": 10, "least_per_node_and_month": 1}, "urgency_hours": hours},
-            },
+            "clocks": CLOCKS,
         },
     )
 

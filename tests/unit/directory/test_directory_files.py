@@ -28,16 +28,16 @@ class Break:
 
 HAISHU = "nb-haishu,county_hub"
 NODES_HEADER = (
-    "id,kind,title_zh,title_en,parent,regions,carriers,industries,categories,capacity,fee,in_force_from,in_force_to,status,sample"
+    "id,kind,title_zh,title_en,parent,regions,carriers,industries,categories,capacity,fee,in_force_from,in_force_to,status,sample,operator"
 )
 WINDOW = "nb-w-330212121,window_township,样例姜山镇窗口平台,Sample township window 330212121,nb-yinzhou,330212121"
 PARK = "nb-w-park-haishu-1,window_park,样例海曙智造小微企业园窗口平台,Sample window of park-haishu-1,nb-haishu,,park-haishu-1,,"
 
 BREAKS = (
     Break("bad_yaml", "routing.yaml", "score:\n", "score: [\n", at="    weight: 45"),
-    Break("bad_yaml", "clocks.yaml", "accept: 1", "accept: &a 1\nassist: *a", at="accept: &a"),
-    Break("duplicate_key", "clocks.yaml", "accept: 1", "accept: 1\naccept: 2", at="accept: 2"),
-    Break("missing_column", "nodes.csv", NODES_HEADER, NODES_HEADER.removesuffix(",sample")),
+    Break("bad_yaml", "clocks.yaml", "return: 2wd", "return: &a 2wd\n  assist: *a", at="return: &a"),
+    Break("duplicate_key", "clocks.yaml", "assist: 3wd", "assist: 3wd\n  assist: 2wd", at="assist: 2wd"),
+    Break("missing_column", "nodes.csv", NODES_HEADER, NODES_HEADER.removesuffix(",operator")),
     Break("unknown_column", "carriers.csv", "kind,regions,sample", "kind,regions,sample,colour", at="id,title_zh,kind"),
     Break("wrong_cell_count", "regions.csv", "330203,海曙区,330200,county", "330203,海曙区,330200"),
     Break("missing_field", "network.yaml", "title_en: Ningbo", "# title_en: Ningbo", at="name: ningbo"),
@@ -115,6 +115,34 @@ BREAKS = (
     Break("too_many", "node_kinds.yaml", "count: {least: 29}", "count: {least: 29, most: 30}"),
     Break("no_territory", "nodes.csv", PARK, PARK.replace(",park-haishu-1,,", ",,,")),
     Break("no_category", "nodes.csv", WINDOW + ",,,information;training;market;quality;startup;digital,", WINDOW + ",,,,"),
+    Break("bad_value", "clocks.yaml", "  confirm: 5wd", "  confirm: 5 days"),
+    Break("bad_value", "clocks.yaml", "  confirm: 5wd", "  confirm: -5wd"),
+    Break("bad_value", "clocks.yaml", "  confirm: 5wd", "  confirm: 5"),
+    Break("bad_value", "clocks.yaml", "  confirm: 5wd", "  confirm: 0wd"),
+    Break("bad_value", "clocks.yaml", "  confirm: 5wd", "  confirm: 367wd"),
+    Break("bad_value", "clocks.yaml", "  chase_every: 1wd", "  chase_every: 0wd"),
+    Break("bad_value", "clocks.yaml", "    urgent: 2h ", "    urgent: 0h "),
+    Break("bad_value", "clocks.yaml", "base: china", "base: lunar"),
+    Break("bad_value", "clocks.yaml", "08:30-12:00", "8:30-12:00"),
+    Break("bad_value", "clocks.yaml", "14:00-17:30", "14:00-24:30"),
+    Break("missing_field", "clocks.yaml", "  triage: 1wd", "# triage: 1wd", at="rules:"),
+    Break("unknown_field", "clocks.yaml", "    triage: 30s", "    triage: 30s\n    triege: 30s", at="    triege"),
+    Break("bad_date", "clocks.yaml", "overrides: [] ", "overrides: [{day: 2027-02-30, work: false}] "),
+    Break("hours_order", "clocks.yaml", '["08:30-12:00", ', '["08:30-14:30", ', at="  hours:"),
+    Break("hours_order", "clocks.yaml", '["08:30-12:00", ', '["18:30-19:00", ', at="  hours:"),
+    Break("hours_order", "clocks.yaml", '"14:00-17:30"]', '"14:00-14:00"]', at="  hours:"),
+    Break("hours_order", "clocks.yaml", "{base: always}", '{base: always, hours: ["09:00-08:00"]}'),
+    Break(
+        "duplicate_id",
+        "clocks.yaml",
+        "overrides: [] ",
+        "overrides:\n    - {day: 2027-02-08, work: false}\n    - {day: 2027-02-08, work: true} ",
+        at="    - {day: 2027-02-08, work: true}",
+    ),
+    Break("unknown_category", "clocks.yaml", "[technology, management]   #", "[technology, finance]   #"),
+    Break("unknown_category", "clocks.yaml", "[technology, management]\n", "[finance]\n"),
+    Break("duplicate_id", "clocks.yaml", "[technology, management]\n", "[technology, technology]\n"),
+    Break("dates_reversed", "clocks.yaml", "applies_to: new", "in_force_to: 2018-09-10\napplies_to: new", at="in_force_to"),
     Break("missing_codes", "codes.yaml", "resolve_results:  ", "# resolve_results:  ", at="channels:"),
 )
 ON_WHOLE_FILES = {"missing_file", "bad_encoding"}
