@@ -100,6 +100,7 @@ class Row:
     in_force_to: str = ""
     status: str = "active"
     sample: str = "true"
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,7 @@ def _windows(rng: random.Random, names: dict[str, str], carriers: Table) -> Iter
             carriers=carrier["id"],
             categories=_comprehensive(rng, 3, 5),
             capacity=rng.randrange(16, 41, 4),
+            operator=f"sample-operator-{COUNTIES[town[:6]]}",
         )
     for slug, (title, codes) in INDUSTRIES.items():
         yield Row(
