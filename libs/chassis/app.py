@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from libs.chassis.catalogue import CATALOGUE
 from libs.chassis.docs_page import docs_routes
-from libs.chassis.edge import BODY_LIMIT, Edge
+from libs.chassis.edge import BODY_LIMIT, Edge, Upload
 from libs.chassis.http import IDEMPOTENCY_KEY
 from libs.chassis.limits import DEFAULT_RATE, RateLimits
 from libs.chassis.metrics import CONTENT_TYPE, Metrics
@@ -84,11 +84,12 @@ def build_app(
     form_paths: frozenset[str] = frozenset(),
     rate: str = DEFAULT_RATE,
     body_limit: int = BODY_LIMIT,
+    uploads: Sequence[Upload] = (),
     tracing: Tracing | None = None,
 ) -> FastAPI:
     """Build a service's app; nothing is opened before its lifespan.
 
-    `readiness` names each gate and whether it is open. `form_paths` take HTML forms besides JSON. `rate` is per key.
+    `readiness` names each gate and whether it is open. `form_paths` take HTML forms besides JSON, `uploads` files. `rate` is per key.
     """
     metrics = Metrics(name)
     traced = tracing if tracing is not None else Tracing(name)
@@ -118,7 +119,7 @@ def build_app(
         generate_unique_id_function=lambda route: route.name,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False},
     )
-    app.edge = lambda inner: Edge(inner, metrics=metrics, tracing=traced, form_paths=form_paths, body_limit=body_limit)
+    app.edge = lambda inner: Edge(inner, metrics=metrics, tracing=traced, form_paths=form_paths, body_limit=body_limit, uploads=uploads)
     app.state.name = name
     app.state.settings = settings
     app.state.metrics = metrics

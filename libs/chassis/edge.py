@@ -6,6 +6,9 @@ span is ours because FastAPI's costs too much when a request is not sampled (see
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from time import perf_counter, time_ns
 from typing import Final
 
@@ -36,17 +39,33 @@ _UNLESS_SET: Final = (
 _UNMATCHED: Final = "unmatched"
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Paths that take files: bodies of up to `limit` bytes, of whatever content type; the route itself judges the type."""
+
+    path: re.Pattern[str]
+    limit: int
+
+
 class Edge:
-    """Wraps a whole app. `form_paths`: exact paths that also take HTML forms (a login page)."""
+    """Wraps a whole app. `form_paths`: exact paths that also take HTML forms (a login page); `uploads`: paths that take files."""
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, tracing: Tracing, form_paths: frozenset[str] = frozenset(), body_limit: int = BODY_LIMIT
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        tracing: Tracing,
+        form_paths: frozenset[str] = frozenset(),
+        body_limit: int = BODY_LIMIT,
+        uploads: Sequence[Upload] = (),
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._tracing = tracing
         self._form_paths = form_paths
         self._body_limit = body_limit
+        self._uploads = tuple(uploads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -82,7 +101,9 @@ class Edge:
             if refused is not None:
                 await problem_response(refused, Request(scope))(scope, receive, answer.send)
             elif length is None and chunked:
-                await self._app(scope, _Limited(receive, self._body_limit).receive, answer.send)
+                upload = self._upload(scope)
+                limit = self._body_limit if upload is None else upload.limit
+                await self._app(scope, _Limited(receive, limit).receive, answer.send)
             else:
                 await self._app(scope, receive, answer.send)
         except BaseException as error:
@@ -97,14 +118,24 @@ class Edge:
 
     def _refused(self, scope: Scope, method: str, content_type: bytes | None, length: bytes | None, chunked: bool) -> str | None:
         if length is not None and (not length.isdigit() or int(length) > self._body_limit):
-            return "body_too_large" if length.isdigit() else "bad_request"
+            if not length.isdigit():
+                return "bad_request"
+            upload = self._upload(scope)
+            if upload is None or int(length) > upload.limit:
+                return "body_too_large"
         if method not in _WITH_BODY or not (chunked or (length is not None and length != b"0")):
             return None
         kind = (content_type or b"").partition(b";")[0].strip().lower()
         if kind == b"application/json":
             return None
         forms = (b"application/x-www-form-urlencoded", b"multipart/form-data")
-        return None if kind in forms and scope["path"] in self._form_paths else "unsupported_media_type"
+        if kind in forms and scope["path"] in self._form_paths:
+            return None
+        return None if self._upload(scope) is not None else "unsupported_media_type"
+
+    def _upload(self, scope: Scope) -> Upload | None:
+        """Asked only for what an ordinary request never is: large, without a length, or not JSON."""
+        return next((upload for upload in self._uploads if upload.path.fullmatch(scope["path"])), None)
 
     def _span(self, method: str, parent: SpanContext | None, began: int) -> Span:
         tracer = self._tracing.tracer
