@@ -6,22 +6,10 @@ Codes are part of the API: add freely in the right group, never rename. `libs.ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class ProblemKind:
-    """A kind of problem: HTTP status, title and advice in both languages, seconds for Retry-After where waiting helps."""
-
-    code: str
-    status: int
-    zh: str
-    en: str
-    do_zh: str
-    do_en: str
-    retry_after: int | None = None
-
+from libs.chassis.import_problems import IMPORT
+from libs.chassis.problem_kind import ProblemKind
 
 _K = ProblemKind
 
@@ -261,6 +249,8 @@ _OURS: Final = (
 )
 
 CATALOGUE: Final[Mapping[str, ProblemKind]] = {
-    kind.code: kind for group in (_REQUEST, _CODES, _IDEMPOTENCE, _RIGHTS, _ENTITIES, _LIFE_CYCLE, _OURS) for kind in group
+    kind.code: kind for group in (_REQUEST, _CODES, _IDEMPOTENCE, _RIGHTS, _ENTITIES, _LIFE_CYCLE, IMPORT, _OURS) for kind in group
 }
-"""Every stable code. Groups: request, code lists, idempotence, rights, entities, life cycle, our own trouble."""
+"""Every stable code. Groups: request, code lists, idempotence, rights, entities, life cycle, import, our own trouble."""
+
+__all__ = ["CATALOGUE", "ProblemKind"]
