@@ -1,19 +1,64 @@
 """The demand (诉求) as a pure value: state, evolve, and the life-cycle rules intake and router share. No I/O, no clock."""
 
+from libs.demand.deadlines import Timing, next_due, public_due
 from libs.demand.evolve import evolve
-from libs.demand.lifecycle import ALLOWED, require_allowed, require_current
-from libs.demand.state import INITIAL, OPEN, Assignment, AssignmentStatus, DemandState, Holder, Status
+from libs.demand.lifecycle import ALLOWED, require_allowed, require_assistance, require_current, require_files
+from libs.demand.standing import Standing, same_hands
+from libs.demand.state import (
+    ENDED,
+    HELD,
+    INITIAL,
+    OPEN,
+    PAUSED,
+    WORKING,
+    Arbitration,
+    Assignment,
+    AssignmentStatus,
+    Assistance,
+    AssistanceStatus,
+    Complaint,
+    ComplaintStatus,
+    DemandState,
+    Extension,
+    ExtensionStatus,
+    FollowUp,
+    Holder,
+    SplitOff,
+    Status,
+    Supervision,
+)
 
 __all__ = [
     "ALLOWED",
+    "ENDED",
+    "HELD",
     "INITIAL",
     "OPEN",
+    "PAUSED",
+    "WORKING",
+    "Arbitration",
     "Assignment",
     "AssignmentStatus",
+    "Assistance",
+    "AssistanceStatus",
+    "Complaint",
+    "ComplaintStatus",
     "DemandState",
+    "Extension",
+    "ExtensionStatus",
+    "FollowUp",
     "Holder",
+    "SplitOff",
+    "Standing",
     "Status",
+    "Supervision",
+    "Timing",
     "evolve",
+    "next_due",
+    "public_due",
     "require_allowed",
+    "require_assistance",
     "require_current",
+    "require_files",
+    "same_hands",
 ]

@@ -9,6 +9,7 @@ from typing import Final, assert_never, cast
 
 from libs.demand.state import (
     ASSISTING,
+    HELD,
     Arbitration,
     Assignment,
     AssignmentStatus,
@@ -114,8 +115,10 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case AssignmentAccepted():
             accepted = _mark(_own(state, "accept", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.ACCEPTED)
             return replace(accepted, status=Status.IN_PROGRESS, deadlines=_without(state, "accept"))
-        case ProgressReported() | ServiceRecorded():
+        case ProgressReported():
             return _answered(state, fact.assignment)
+        case ServiceRecorded():
+            return replace(_answered(state, fact.assignment), services=state.services + 1)
         case DemandResolved():
             return _resolved(state, fact, at)
         case DemandClassified():
@@ -137,7 +140,7 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             return _given(forwarded, Assignment(fact.next, fact.to, AssignmentStatus.OPEN, False, at), at)
         case ArbitrationOpened():
             decides = Arbitration(fact.arbiter, fact.parties, fact.cause)
-            return replace(_triage(state, at), arbitration=decides, holder=Holder(fact.arbiter, None, at))
+            return replace(_to_desk(_mark_held(state), at), arbitration=decides, holder=Holder(fact.arbiter, None, at))
         case AssignmentArbitrated():
             given = _given(state, Assignment(fact.assignment, fact.node, AssignmentStatus.OPEN, False, at, binding=True), at)
             return replace(given, arbitration=None, returns=0)
@@ -258,7 +261,7 @@ def _given(state: DemandState, assignment: Assignment, at: datetime) -> DemandSt
         at=at,
         assignments=(*state.assignments, assignment),
         holder=Holder(assignment.node, assignment.id, at),
-        deadlines=_without(state, "triage", "arbitrate", "accept", "return"),
+        deadlines=_without(state, "arbitrate", "accept", "return"),
     )
 
 
@@ -307,8 +310,7 @@ def _taken_back(state: DemandState) -> DemandState:
     if own is None:
         return state
     later = tuple(
-        replace(a, status=AssignmentStatus.RECALLED) if a.status in (AssignmentStatus.OPEN, AssignmentStatus.ACCEPTED) else a
-        for a in state.assignments[len(own.assignments) :]
+        replace(a, status=AssignmentStatus.RECALLED) if a.status in HELD else a for a in state.assignments[len(own.assignments) :]
     )
     return replace(
         state,
@@ -373,17 +375,20 @@ def _to_desk(state: DemandState, at: datetime) -> DemandState:
     return replace(_triage(state, at), assistances=ending)
 
 
+def _mark_held(state: DemandState) -> DemandState:
+    """Whoever holds it loses it."""
+    recalled = tuple(replace(a, status=AssignmentStatus.RECALLED) if a.status in HELD else a for a in state.assignments)
+    return replace(state, assignments=recalled)
+
+
 def _ended(state: DemandState, status: Status) -> DemandState:
-    held = (AssignmentStatus.OPEN, AssignmentStatus.ACCEPTED)
-    recalled = tuple(replace(a, status=AssignmentStatus.RECALLED) if a.status in held else a for a in state.assignments)
     helping = tuple(replace(a, status=AssistanceStatus.ENDED) if a.status in ASSISTING else a for a in state.assistances)
     return replace(
-        state,
+        _mark_held(state),
         status=status,
         holder=None,
         deadlines={},
         paused_since=None,
         arbitration=None,
-        assignments=recalled,
         assistances=helping,
     )

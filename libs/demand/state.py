@@ -228,6 +228,7 @@ class DemandState:
     supervisions: tuple[Supervision, ...] = ()
     complaints: tuple[Complaint, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    services: int = 0
     resolutions: int = 0
     rated: int = 0
     resolved_by: str | None = None

@@ -11,7 +11,7 @@ from libs.events.language import Event
 ServiceMode = Literal["online", "offline"]
 ServiceFee = Literal["welfare", "low_fee", "market"]
 SuspensionReason = Literal["third_party", "law_pending", "force_majeure", "enterprise_asked", "other"]
-ResumeCause = Literal["completed", "expired", "by_person"]
+ResumeCause = Literal["completed", "expired", "by_person", "holder_changed"]
 EvidenceSide = Literal["node", "enterprise"]
 
 

@@ -14,6 +14,10 @@ from libs.events.errors import NotFound
 PARTITIONS: Final = 64
 REGISTRY_STREAM: Final = "REGISTRY"
 REGISTRY_SUBJECTS: Final = "registry.>"
+TIMERS_STREAM: Final = "TIMERS"
+TIMERS_SUBJECTS: Final = "timer.>"
+TIMERS_CONSUMER: Final = "router_timers"
+TIMERS_DUE: Final = "timer.due.>"
 _TO_CROCKFORD: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz")
 _DEMAND_ID: Final = re.compile(r"^(?P<network>[a-z][a-z0-9]{1,31})-(?P<cell>[a-z0-9]{1,8})-(?P<hash>[0-9a-hjkmnp-tv-z]{16})\Z")
 
@@ -61,8 +65,20 @@ def demand_subject(demand: str) -> str:
     return f"demand.{cell}.{network}.{partition(demand):02d}.{demand}"
 
 
+def timer_subject(demand: str) -> str:
+    """`timer.at.<network>.<part>.<id>`: where the one timer of a demand stands. Raises NotFound if `demand` is not a demand id."""
+    network, _ = parse_demand_id(demand)
+    return f"timer.at.{network}.{partition(demand):02d}.{demand}"
+
+
+def timer_target(demand: str) -> str:
+    """`timer.due.<network>.<part>.<id>`: where it fires to. Raises NotFound if `demand` is not a demand id."""
+    network, _ = parse_demand_id(demand)
+    return f"timer.due.{network}.{partition(demand):02d}.{demand}"
+
+
 def demand_of(subject: str) -> str:
-    """The demand id at the end of its subject."""
+    """The demand id at the end of its subject, or of its timer's."""
     return subject.rpartition(".")[2]
 
 

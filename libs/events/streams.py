@@ -16,7 +16,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StoreCompre
 from nats.js.errors import APIError, NotFoundError
 
 from libs.events.errors import Unavailable
-from libs.events.names import REGISTRY_STREAM, REGISTRY_SUBJECTS, demand_stream
+from libs.events.names import REGISTRY_STREAM, REGISTRY_SUBJECTS, TIMERS_STREAM, TIMERS_SUBJECTS, demand_stream
 
 MAX_MESSAGE: Final = 256 * 1024
 DEDUP_WINDOW: Final = 120.0
@@ -48,10 +48,42 @@ def expected_config(name: str, subjects: Sequence[str], replicas: int) -> Stream
     )
 
 
+def timers_config(replicas: int) -> StreamConfig:
+    """The configuration of TIMERS: schedules, at most one per demand, and fired timers until somebody has dealt with them.
+
+    A stream of its own, because schedules force `allow_rollup_hdrs` and forbid `deny_purge` and `discard: new` (nats-server 2.15.1). A work
+    queue, because a fired timer then goes away with its acknowledgement; kept for a time (TTL) it could go away undone, kept for
+    ever it would cost memory for every demand there ever was, and under `interest` the schedules themselves are dropped (measured).
+    """
+    return StreamConfig(
+        name=TIMERS_STREAM,
+        subjects=[TIMERS_SUBJECTS],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.OLD,
+        num_replicas=replicas,
+        max_age=0,
+        max_msgs=-1,
+        max_bytes=-1,
+        max_msg_size=MAX_MESSAGE,
+        max_msgs_per_subject=1,
+        duplicate_window=DEDUP_WINDOW,
+        deny_delete=True,
+        deny_purge=False,
+        allow_direct=True,
+        allow_atomic=True,
+        allow_rollup_hdrs=True,
+        allow_msg_ttl=True,
+        allow_msg_schedules=True,
+        compression=StoreCompression.NONE,
+    )
+
+
 def expected_streams(cells: Sequence[str], replicas: int) -> list[StreamConfig]:
-    """REGISTRY and one DEMANDS stream per cell."""
+    """REGISTRY, TIMERS and one DEMANDS stream per cell."""
     return [
         expected_config(REGISTRY_STREAM, [REGISTRY_SUBJECTS], replicas),
+        timers_config(replicas),
         *(expected_config(demand_stream(cell), [f"demand.{cell}.>"], replicas) for cell in cells),
     ]
 

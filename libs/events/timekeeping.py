@@ -9,7 +9,6 @@ from libs.events.algorithms import Sealed
 from libs.events.language import Event, Part
 
 Limit = Literal[
-    "triage",
     "accept",
     "return",
     "answer",

@@ -1,0 +1,156 @@
+"""What is promised when, and when somebody has to look at a demand next (时限). Pure.
+
+A deadline is a fact in an event: promised once under the clock pack of that day, moved only by what the pack itself provides for
+(pause, extension, reopening). The demand clock starts at submission; neither assignment nor category nor holder moves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from libs.demand.state import ASSISTING, PAUSED, DemandState, Status
+from libs.directory import NetworkClocks, Span
+from libs.events import Deadline, DeadlinesSet
+from libs.events.timekeeping import Limit
+
+ROUTING_PATIENCE: Final = timedelta(seconds=60)
+"""A demand that waits for the router is looked at again after this, whatever happened to the router."""
+
+BOUNDS: Final[frozenset[Limit]] = frozenset({"return", "reopen"})
+"""Deadlines that only bound what may still be asked: nothing happens when they pass."""
+
+NET: Final[frozenset[Limit]] = frozenset({"answer", "resolve", "warn", "chase"})
+"""Deadlines on the net clock: they stand still while it does."""
+
+REQUIRED: Final[dict[Status, tuple[frozenset[Limit], ...]]] = {
+    Status.ASSIGNED: (frozenset({"accept"}), frozenset({"resolve", "chase"})),
+    Status.IN_PROGRESS: (frozenset({"resolve", "chase"}),),
+    Status.AWAITING_ENTERPRISE: (frozenset({"complete"}),),
+    Status.SUSPENDED: (frozenset({"resume"}),),
+    Status.RESOLVED: (frozenset({"confirm"}),),
+    Status.DISPUTED: (frozenset({"dispute"}),),
+}
+"""Per status, groups of deadlines of which one must be promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The time of a command and the clocks it counts by."""
+
+    now: datetime
+    clocks: NetworkClocks
+
+    def at(self, state: DemandState) -> datetime:
+        """The time of the commit this decision leads to: never before the commit before it."""
+        return self.now if state.at is None or self.now >= state.at else state.at
+
+    def after(self, start: datetime, span: Span) -> Deadline:
+        """Promise the end of a span that begins at `start`."""
+        moment = self.clocks.calendar.after(start, span)
+        working = span.unit == "wd"
+        return Deadline(
+            at=moment, counting="working" if working else "elapsed", provisional=working and self.clocks.calendar.is_provisional(moment)
+        )
+
+    def set(self, deadlines: Mapping[Limit, Deadline]) -> DeadlinesSet:
+        """Promise these deadlines under this clock pack."""
+        return DeadlinesSet(clocks=self.clocks.label, deadlines=dict(deadlines))
+
+
+def next_due(state: DemandState) -> datetime | None:
+    """Tell when somebody has to look at the demand next; None if never again. An open demand always has such a moment."""
+    if state.status is None or state.at is None:
+        return None
+    if not state.is_open:
+        follow_up = state.deadlines.get("follow_up")
+        return follow_up.at if follow_up is not None else None
+    if state.waits_for_routing:
+        return state.at + ROUTING_PATIENCE
+    paused = state.status in PAUSED
+    moments = [deadline.at for limit, deadline in state.deadlines.items() if limit not in BOUNDS and not (paused and limit in NET)]
+    moments += [assistance.due for assistance in state.assistances if assistance.status in ASSISTING and not assistance.missed]
+    if not moments or unpromised(state):
+        return state.at
+    return min(moments)
+
+
+def unpromised(state: DemandState) -> bool:
+    """Tell whether an open demand lacks a deadline its status needs: histories from before there were clocks."""
+    if state.arbitration is not None:
+        return "arbitrate" not in state.deadlines
+    groups = REQUIRED.get(state.status, ()) if state.status is not None else ()
+    return any(group.isdisjoint(state.deadlines) for group in groups)
+
+
+def public_due(state: DemandState) -> datetime | None:
+    """The deadline the outside sees: until when the next thing is owed to the enterprise, or by it. None once the demand has ended."""
+    match state.status:
+        case Status.AWAITING_ENTERPRISE:
+            wanted: Limit = "complete"
+        case Status.RESOLVED:
+            wanted = "confirm"
+        case Status.DISPUTED:
+            wanted = "dispute"
+        case _:
+            wanted = "resolve"
+    deadline = state.deadlines.get(wanted)
+    return deadline.at if deadline is not None and state.is_open else None
+
+
+def on_assignment(state: DemandState, timing: Timing, *, category: str | None, at_desk: bool) -> DeadlinesSet:
+    """Promise what a new assignment needs; answer and resolution are promised once, from submission, and stay."""
+    at, rules = timing.at(state), timing.clocks.rules
+    start = state.submitted_at or at
+    accept = rules.triage if at_desk else rules.accept.of(state.urgency)
+    found: dict[Limit, Deadline] = {"accept": timing.after(at, accept)}
+    if "answer" not in state.deadlines and "answer" not in state.missed and not any(a.answered for a in state.assignments):
+        found["answer"] = timing.after(start, rules.first_answer.of(state.urgency))
+    if state.deadlines.keys().isdisjoint(("resolve", "chase")):
+        found |= resolution(state, timing, start, category)
+    return timing.set(found)
+
+
+def resolution(state: DemandState, timing: Timing, start: datetime, category: str | None) -> dict[Limit, Deadline]:
+    """The promise to resolve, counted from `start`, and the warning before it."""
+    rules = timing.clocks.rules
+    return with_warning(
+        timing, timing.after(start, rules.resolve.of(state.urgency, category in rules.complex_categories)), timing.at(state)
+    )
+
+
+def with_warning(timing: Timing, resolve: Deadline, at: datetime) -> dict[Limit, Deadline]:
+    """A promise to resolve with the warning before it, unless that moment has passed."""
+    warn = timing.clocks.calendar.before(resolve.at, timing.clocks.rules.warn_before)
+    found: dict[Limit, Deadline] = {"resolve": resolve}
+    if warn > at:
+        found["warn"] = resolve.model_copy(update={"at": warn})
+    return found
+
+
+def after_pause(state: DemandState, timing: Timing) -> tuple[int, dict[Limit, Deadline]]:
+    """How much working time the pause took, and the net deadlines moved by exactly what was left of them when it began."""
+    since, at, calendar = state.paused_since, timing.at(state), timing.clocks.calendar
+    if since is None:
+        return 0, {}
+    moved: dict[Limit, Deadline] = {}
+    for limit, deadline in state.deadlines.items():
+        if limit in NET and deadline.at > since:
+            if deadline.counting == "working":
+                then = calendar.add_working(at, calendar.working_seconds(since, deadline.at))
+            else:
+                then = at + (deadline.at - since)
+            moved[limit] = deadline.model_copy(update={"at": max(then, deadline.at)})
+    return calendar.working_seconds(since, at), moved
+
+
+def pause_end(state: DemandState, timing: Timing, wanted: datetime) -> datetime | None:
+    """The end of a pause that begins now: as wanted, but never past the total the pack allows. None if nothing of it is left."""
+    at, calendar = timing.at(state), timing.clocks.calendar
+    total = calendar.working_seconds(at, calendar.after(at, timing.clocks.rules.suspension_most))
+    left = total - state.paused_seconds
+    if left <= 0:
+        return None
+    return min(wanted, max(calendar.add_working(at, left), at))
