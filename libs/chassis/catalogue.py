@@ -234,6 +234,66 @@ _LIFE_CYCLE: Final = (
     ),
 )
 
+_EVIDENCE: Final = (
+    _K("file_empty", 422, "文件是空的", "The file is empty", "请重新选择文件。", "Choose the file again."),
+    _K(
+        "file_too_large",
+        413,
+        "文件过大",
+        "The file is too large",
+        "每个文件不超过 10 MB，展开后也须在限度之内；请压缩图片或分开上传。",
+        "Stay within 10 MB, also reasonable when unpacked; make pictures smaller or send parts.",
+    ),
+    _K(
+        "file_type_not_allowed",
+        415,
+        "不接受此类文件",
+        "This type of file is not accepted",
+        "请上传 PDF、JPEG、PNG、DOCX 或 XLSX。",
+        "Send PDF, JPEG, PNG, DOCX or XLSX.",
+    ),
+    _K(
+        "file_type_mismatch",
+        415,
+        "文件内容与声明的类型不符",
+        "The content is not of the declared type",
+        "请按文件的实际类型填写 Content-Type，不要只改扩展名。",
+        "Declare the type the file really has; renaming does not convert it.",
+    ),
+    _K(
+        "file_active_content",
+        422,
+        "文件含可执行、嵌入或隐藏的内容",
+        "The file holds executable, embedded or hidden content",
+        "请去掉宏、脚本、嵌入对象和外部链接后另存，或打印成 PDF、截图后再上传。",
+        "Save it without macros, scripts, embedded objects and outside links, or send a print as PDF or a picture.",
+    ),
+    _K(
+        "file_encrypted",
+        422,
+        "文件已加密，无法检查",
+        "The file is encrypted and cannot be checked",
+        "请去掉密码或限制后另存，再上传。",
+        "Save it without password or restrictions.",
+    ),
+    _K(
+        "file_damaged",
+        422,
+        "文件已损坏或不完整",
+        "The file is damaged or incomplete",
+        "请重新导出后再上传。",
+        "Export it again, then send it.",
+    ),
+    _K(
+        "file_not_found",
+        404,
+        "没有这个文件",
+        "No such file",
+        "请核对文件编号；内容也可能已被清除。",
+        "Check the file's id; it may also have been erased.",
+    ),
+)
+
 _OURS: Final = (
     _K("key_pool_empty", 503, "系统繁忙", "Busy", "请稍后用同一 Idempotency-Key 重试。", "Try again with the same Idempotency-Key.", 1),
     _K(
@@ -249,7 +309,9 @@ _OURS: Final = (
 )
 
 CATALOGUE: Final[Mapping[str, ProblemKind]] = {
-    kind.code: kind for group in (_REQUEST, _CODES, _IDEMPOTENCE, _RIGHTS, _ENTITIES, _LIFE_CYCLE, IMPORT, _OURS) for kind in group
+    kind.code: kind
+    for group in (_REQUEST, _CODES, _IDEMPOTENCE, _RIGHTS, _ENTITIES, _LIFE_CYCLE, IMPORT, _EVIDENCE, _OURS)
+    for kind in group
 }
 """Every stable code. Groups: request, code lists, idempotence, rights, entities, life cycle, import, our own trouble."""
 
