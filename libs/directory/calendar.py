@@ -130,8 +130,8 @@ class WorkingCalendar:
     def add_working(self, start: datetime, seconds: int) -> datetime:
         """Return the earliest moment by which so many opening seconds have passed since `start`. Raises ValueError if negative.
 
-        working_seconds(start, add_working(start, n)) == n. With n = working_seconds(start, b) the result is b, or where b lies
-        outside the opening hours, the last shutting time before it (to the second).
+        working_seconds(start, add_working(start, n)) == n. With n = working_seconds(start, b) the result is b to the second, or
+        where b lies outside the opening hours, the last closing time before it; for n = 0 it is `start`.
         """
         if seconds < 0:
             raise ValueError("opening time is added, not taken away")
@@ -155,7 +155,8 @@ class WorkingCalendar:
         override = self._overrides.get(day)
         if override is not None:
             return override
-        return bool(chinese_calendar.is_workday(day)) if day.year in _ANNOUNCED else day.weekday() < 5
+        # The tables rather than the library's function, which looks through all of them for the years it knows at every call.
+        return day in chinese_calendar.workdays or (day.weekday() < 5 and day not in chinese_calendar.holidays)
 
     def is_provisional(self, moment: datetime) -> bool:
         """Tell whether a moment falls into a year whose official working days are not known, so that a deadline may still move."""
@@ -186,17 +187,25 @@ class WorkingCalendar:
     def _make_year(self, number: int) -> _Year:
         if not _DATES[0] <= number <= _DATES[1]:
             raise OverflowError("the calendar ends here")
-        first = date(number, 1, 1)
-        days = [day for day in (first + timedelta(days=n) for n in range(366)) if day.year == number and self.is_working_day(day)]
-        openings = [(self._at(day, start), self._at(day, end)) for day in days for start, end in self._hours]
+        dates = [day for day in (date(number, 1, 1) + timedelta(days=n) for n in range(366)) if day.year == number]
+        midnights = [self._at(day, timedelta()) for day in (*dates, date(number + 1, 1, 1))]
+        days = [(day, midnights[n], midnights[n + 1]) for n, day in enumerate(dates) if self.is_working_day(day)]
+        openings = [self._openings(*day) for day in days]
+        flat = [opening for opened in openings for opening in opened]
         return _Year(
-            begins=tuple(self._at(day, timedelta()) for day in days),
-            closings=tuple(self._at(day, self._hours[-1][1]) for day in days),
-            ends=tuple(self._at(day, _DAY) for day in days),
-            opens=tuple(start for start, _ in openings),
-            shuts=tuple(end for _, end in openings),
-            worked=tuple(accumulate(end - start for start, end in openings)),
+            begins=tuple(begin for _, begin, _ in days),
+            closings=tuple(opened[-1][1] for opened in openings),
+            ends=tuple(end for _, _, end in days),
+            opens=tuple(start for start, _ in flat),
+            shuts=tuple(end for _, end in flat),
+            worked=tuple(accumulate(end - start for start, end in flat)),
         )
+
+    def _openings(self, day: date, begin: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """Return a day's openings; only on a day on which the clocks change is every wall clock time looked up."""
+        if end - begin == _DAY:
+            return [(begin + start, begin + shut) for start, shut in self._hours]
+        return [(self._at(day, start), self._at(day, shut)) for start, shut in self._hours]
 
     def _at(self, day: date, clock: timedelta) -> datetime:
         """Return the moment a wall clock shows a time of a day; 24:00 is the next day's beginning."""

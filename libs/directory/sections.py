@@ -13,6 +13,7 @@ from libs.directory.checks import SECTIONS, check_content
 from libs.directory.files import shape_findings
 from libs.directory.model import NetworkContent
 from libs.directory.problems import BrokenContent, Finding
+from libs.directory.upcasting import clocks_upcast
 from libs.events.algorithms import digest as named_digest
 from libs.events.registry import Section as SectionName
 
@@ -40,7 +41,7 @@ def to_sections(content: NetworkContent, *, limit: int = ITEMS_PER_SECTION) -> t
 
 
 def from_sections(sections: Iterable[Section]) -> NetworkContent:
-    """Put sections together again, in the order given.
+    """Put sections together again, in the order given; sections of an older shape are read as today's.
 
     Raises BrokenContent with every finding if they do not make a sound network.
     """
@@ -57,7 +58,8 @@ def from_sections(sections: Iterable[Section]) -> NetworkContent:
     )
     if broken:
         raise BrokenContent(broken)
-    whole = {name: items[name][0] if name in _SINGLE else items[name] for name in SECTIONS}
+    whole: dict[str, Any] = {name: items[name][0] if name in _SINGLE else items[name] for name in SECTIONS}
+    whole["clocks"] = clocks_upcast(whole["clocks"])
     try:
         content = NetworkContent.model_validate(whole)
     except ValidationError as error:
@@ -75,7 +77,19 @@ def from_sections(sections: Iterable[Section]) -> NetworkContent:
 
 def digest(content: NetworkContent) -> str:
     """Return `sha256:<hex>` over the content's canonical JSON; how it is split into sections makes no difference."""
-    text = json.dumps(_items(content), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _digest_of(_items(content))
+
+
+def staged_digest(sections: Iterable[Section]) -> str:
+    """Return the digest of sections as they were staged, which `digest` gave when that release staged a content of its own shape."""
+    items: dict[SectionName, tuple[dict[str, Any], ...]] = {}
+    for section in sections:
+        items[section.name] = (*items.get(section.name, ()), *section.items)
+    return _digest_of(items)
+
+
+def _digest_of(items: Mapping[SectionName, tuple[dict[str, Any], ...]]) -> str:
+    text = json.dumps(items, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return named_digest(text.encode())
 
 

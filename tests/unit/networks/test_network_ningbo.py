@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,26 @@ def test_an_excluded_phrase_hides_a_term_of_its_category(content: NetworkContent
 def test_a_phrase_is_never_both_a_term_and_excluded(content: NetworkContent) -> None:
     for category in content.taxonomy.categories:
         assert {term.term for term in category.terms}.isdisjoint(category.exclude)
+
+
+@pytest.mark.parametrize(("file", "least"), [("clocks.yaml", 35), ("routing.yaml", 20)])
+def test_every_value_of_a_policy_names_its_source(file: str, least: int) -> None:
+    """A value without a source is a default of this project, and says so. The demo limits say it once for all."""
+    lines = (NINGBO / file).read_text(encoding="utf-8").partition("\ndemo:")[0].splitlines()
+    values = [line for line in lines if re.match(r" *(- )?\{?\w+: *[^ #]", line) and not line.startswith("version:")]
+    assert len(values) >= least
+    source = r"# .*(default of this project|requirements [A-Z]\d|official|Beijing|Quanzhou|Shandong|Wuhan|Yueqing|Zaozhuang)"
+    assert [line for line in values if not re.search(source, line)] == []
+
+
+def test_the_demo_limits_show_everything_within_three_minutes(content: NetworkContent) -> None:
+    demo = content.clocks.demo
+    assert demo is not None
+    assert (demo.label_zh, demo.calendar.base) == ("演示时钟（分钟）", "always")
+    rules = demo.rules
+    waits = (rules.accept.normal, rules.return_, rules.resolve.normal, rules.assist, rules.dispute, rules.arbitration, rules.confirm)
+    assert max(span.elapsed for span in waits if span.elapsed is not None) <= timedelta(minutes=2)
+    assert [span for span in waits if span.elapsed is None] == []
 
 
 def test_industries_are_the_sections_and_divisions_of_the_standard(content: NetworkContent) -> None:
