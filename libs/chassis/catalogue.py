@@ -313,6 +313,6 @@ CATALOGUE: Final[Mapping[str, ProblemKind]] = {
     for group in (_REQUEST, _CODES, _IDEMPOTENCE, _RIGHTS, _ENTITIES, _LIFE_CYCLE, IMPORT, _EVIDENCE, _OURS)
     for kind in group
 }
-"""Every stable code. Groups: request, code lists, idempotence, rights, entities, life cycle, import, our own trouble."""
+"""Every stable code. Groups: request, code lists, idempotence, rights, entities, life cycle, import, evidence, our own trouble."""
 
 __all__ = ["CATALOGUE", "ProblemKind"]
