@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from libs.chassis.demand_problems import DEMAND_RULES
 from libs.chassis.import_problems import IMPORT
 from libs.chassis.problem_kind import ProblemKind
 
@@ -310,7 +311,7 @@ _OURS: Final = (
 
 CATALOGUE: Final[Mapping[str, ProblemKind]] = {
     kind.code: kind
-    for group in (_REQUEST, _CODES, _IDEMPOTENCE, _RIGHTS, _ENTITIES, _LIFE_CYCLE, IMPORT, _EVIDENCE, _OURS)
+    for group in (_REQUEST, _CODES, _IDEMPOTENCE, _RIGHTS, _ENTITIES, _LIFE_CYCLE, DEMAND_RULES, IMPORT, _EVIDENCE, _OURS)
     for kind in group
 }
 """Every stable code. Groups: request, code lists, idempotence, rights, entities, life cycle, import, evidence, our own trouble."""

@@ -193,7 +193,8 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case DemandReopened():
             return _reopened(state, fact, at)
         case DemandClosed():
-            return replace(_ended(state, Status.CLOSED), outcome=fact.outcome)
+            kept: dict[Limit, Deadline] = {limit: due for limit, due in state.deadlines.items() if limit == "follow_up"}
+            return replace(_ended(state, Status.CLOSED), outcome=fact.outcome, deadlines=kept)
         case FollowUpOrdered():
             return replace(state, follow_up=FollowUp.ORDERED)
         case FollowUpRecorded():

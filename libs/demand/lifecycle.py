@@ -64,8 +64,8 @@ ALLOWED: Final[dict[str, frozenset[Status]]] = {
     "ApproveErasure": frozenset({_S.CLOSED, _S.WITHDRAWN, _S.REFUSED, _S.MERGED}),
     # The system's.
     "KeepTime": OPEN | {_S.CLOSED},
-    "ReleaseHolder": HANDLING | {_S.RESOLVED, _S.DISPUTED, _S.TRIAGE},
-    "OrderFollowUp": frozenset({_S.CLOSED}),
+    "ReleaseHolder": HANDLING,
+    "OrderFollowUp": frozenset({_S.RESOLVED, _S.CLOSED}),
     "SuggestDuplicates": OPEN,
     "ReceiveMerge": OPEN,
     "CompletePart": _EVER,

@@ -56,8 +56,12 @@ class Term(Fact):
     weight: Annotated[int, Field(ge=1, le=10)]
 
 
+EvidenceKind = Literal["file", "service"]
+"""What shows that a demand was resolved: a file attached to it, or the record of a service given."""
+
+
 class Category(Fact):
-    """A service category 服务类别 with what the classifier needs (requirements D1-D3)."""
+    """A service category 服务类别 with what the classifier needs (requirements D1-D3), and what evidence closes its demands."""
 
     code: Name
     title_zh: Text
@@ -67,6 +71,7 @@ class Category(Fact):
     definition_en: Text
     terms: tuple[Term, ...]
     exclude: tuple[Text, ...] = ()
+    evidence: Annotated[tuple[EvidenceKind, ...], Field(min_length=1)] = ("file", "service")
 
 
 class Taxonomy(Fact):

@@ -1,36 +1,49 @@
-"""What a submitter may do with a demand: submit, supplement, correct, withdraw. Pure."""
+"""What a submitter and its enterprise may do with a demand: submit, supplement, withdraw, complete, confirm, dispute, rate …; pure.
+
+For anybody else the demand does not exist. Nobody confirms its own work: where who submitted is who handled, only a call-back counts.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import assert_never
 
-from libs.demand import DemandState, require_allowed
+from libs.demand import DemandState, Standing, Timing, require_allowed, require_files, same_hands
+from libs.demand.draft import Draft, Events
 from libs.events import (
     AssignmentRecalled,
+    ComplaintRaised,
+    CompletionProvided,
+    DemandClosed,
     DemandCorrected,
     DemandEvent,
+    DemandRated,
     DemandSubmitted,
     DemandSupplemented,
     DemandWithdrawn,
+    HistoryImported,
     NotFound,
     Refused,
+    ResolutionConfirmed,
+    ResolutionDisputed,
     Sealed,
 )
+from libs.events.closing import Grade
 
 
 @dataclass(frozen=True, slots=True)
 class SubmitDemand:
-    """Ask: everything validated and sealed by the shell, the desk being the network's hub."""
+    """Ask: everything validated and sealed by the shell, the desk being the network's hub. `history`: from a former system."""
 
     event: DemandSubmitted
+    history: HistoryImported | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SupplementDemand:
     """Add information to an open demand."""
 
-    party: str
+    by: Standing
     note: Sealed
 
 
@@ -38,7 +51,7 @@ class SupplementDemand:
 class CorrectDemand:
     """Replace members of a demand nobody has accepted yet; None leaves a member as it is."""
 
-    party: str
+    by: Standing
     category: str | None = None
     region: str | None = None
     carrier: str | None = None
@@ -54,52 +67,172 @@ class CorrectDemand:
 class WithdrawDemand:
     """Take an open demand back."""
 
-    party: str
+    by: Standing
     reason: Sealed | None = None
 
 
-Command = SubmitDemand | SupplementDemand | CorrectDemand | WithdrawDemand
+@dataclass(frozen=True, slots=True)
+class ProvideCompletion:
+    """Provide what the node asked for (补正); the net clock runs again."""
+
+    by: Standing
+    timing: Timing
+    note: Sealed
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmResolution:
+    """The enterprise confirms the result through its own link."""
+
+    by: Standing
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeResolution:
+    """The enterprise, or who submitted for it, disputes the result."""
+
+    by: Standing
+    timing: Timing
+    note: Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReopening:
+    """Have an ended demand handled again, within the term (重办)."""
+
+    by: Standing
+    timing: Timing
+    note: Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class RateDemand:
+    """Rate a resolution in five grades (评价)."""
+
+    by: Standing
+    grade: Grade
+    note: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseComplaint:
+    """Complain about a node that had the demand (投诉); without one, about who has or resolved it."""
+
+    by: Standing
+    note: Sealed
+    node: str | None = None
+
+
+EnterpriseCommand = ProvideCompletion | ConfirmResolution | DisputeResolution | RequestReopening | RateDemand | RaiseComplaint
+Command = SubmitDemand | SupplementDemand | CorrectDemand | WithdrawDemand | EnterpriseCommand
 ROUTING_MEMBERS = ("category", "region", "carrier", "industry")
 CORRECTABLE = (*ROUTING_MEMBERS, "urgency", "title", "description", "requester")
 
 
-def decide(command: Command, state: DemandState) -> list[DemandEvent]:
-    """Return the events of a command. Raises NotFound, Refused (illegal_transition, nothing_to_correct)."""
+def decide(command: Command, state: DemandState) -> Events:
+    """Return the events of a command. Raises NotFound, Refused: illegal_transition and the command's own codes."""
     match command:
         case SubmitDemand():
             return _submit(command, state)
         case SupplementDemand():
-            _require(state, command.party, "SupplementDemand")
+            _require(state, command.by, "SupplementDemand")
             return [DemandSupplemented(note=command.note)]
         case CorrectDemand():
             return _correct(command, state)
         case WithdrawDemand():
-            _require(state, command.party, "WithdrawDemand")
+            _require(state, command.by, "WithdrawDemand")
             return [*_recall(state, "withdrawn"), DemandWithdrawn(reason=command.reason)]
+        case ProvideCompletion():
+            return _complete(command, state)
+        case ConfirmResolution():
+            return _confirm(command, state)
+        case DisputeResolution():
+            return _dispute(command, state)
+        case RequestReopening():
+            return _reopen(command, state)
+        case RateDemand():
+            return _rate(command, state)
+        case RaiseComplaint():
+            return _complain(command, state)
         case _:
             assert_never(command)
 
 
-def require_submitter(state: DemandState, party: str) -> None:
-    """Only the submitter knows its demand here; for anybody else it does not exist."""
-    if state.party != party:
+def require_submitter(state: DemandState, by: Standing) -> None:
+    """Only the submitter, and the enterprise by its own link, knows its demand here; for anybody else it does not exist."""
+    if not by.speaks_for_enterprise(state):
         raise NotFound("demand_not_found")
 
 
-def _submit(command: SubmitDemand, state: DemandState) -> list[DemandEvent]:
+def _submit(command: SubmitDemand, state: DemandState) -> Events:
     if state.status is not None:
         raise Refused("illegal_transition")
-    return [command.event]
+    return [command.event] if command.history is None else [command.event, command.history]
 
 
-def _correct(command: CorrectDemand, state: DemandState) -> list[DemandEvent]:
-    _require(state, command.party, "CorrectDemand")
+def _correct(command: CorrectDemand, state: DemandState) -> Events:
+    _require(state, command.by, "CorrectDemand")
     changed = {member: value for member in CORRECTABLE if (value := getattr(command, member)) is not None}
     if not changed:
         raise Refused("nothing_to_correct")
     corrected = DemandCorrected(fields=tuple(changed), enterprise=command.enterprise, **changed)
     reroute = any(member in changed for member in ROUTING_MEMBERS)
     return [corrected, *(_recall(state, "corrected") if reroute else [])]
+
+
+def _complete(command: ProvideCompletion, state: DemandState) -> Events:
+    _require(state, command.by, "ProvideCompletion")
+    require_files(state, command.files, field="files")
+    draft = Draft(state, command.timing).add(CompletionProvided(note=command.note, files=command.files))
+    return draft.resume("completed").done()
+
+
+def _confirm(command: ConfirmResolution, state: DemandState) -> Events:
+    """Only by the enterprise's link, and not where who submitted is who handled it, or runs it."""
+    _require(state, command.by, "ConfirmResolution")
+    if command.by.role != "enterprise":
+        raise Refused("confirmation_needs_link")
+    _require_independent(state, command.by)
+    draft = Draft(state, command.timing).add(ResolutionConfirmed(by="enterprise"), DemandClosed(outcome="confirmed"))
+    return draft.open_reopening_term().done()
+
+
+def _dispute(command: DisputeResolution, state: DemandState) -> Events:
+    _require(state, command.by, "DisputeResolution")
+    timing = command.timing
+    disputed = ResolutionDisputed(by="enterprise", note=command.note)
+    return [disputed, timing.set({"dispute": timing.after(timing.at(state), timing.clocks.rules.dispute)})]
+
+
+def _reopen(command: RequestReopening, state: DemandState) -> Events:
+    """A closed demand goes back to who resolved it; a refused one is routed."""
+    _require(state, command.by, "RequestReopening")
+    draft = Draft(state, command.timing)
+    until = state.deadlines.get("reopen")
+    if until is None or draft.at > until.at:
+        raise Refused("reopening_too_late")
+    return draft.reopen("enterprise_asked", same_node=state.resolved_assignment is not None, note=command.note).done()
+
+
+def _rate(command: RateDemand, state: DemandState) -> Events:
+    """One rating per resolution; nobody rates its own work."""
+    _require(state, command.by, "RateDemand")
+    if state.resolutions == 0 or state.resolved_by is None:
+        raise Refused("illegal_transition")
+    if state.rated >= state.resolutions:
+        raise Refused("rated_already")
+    _require_independent(state, command.by)
+    return [DemandRated(grade=command.grade, resolution=state.resolutions, node=state.resolved_by, note=command.note)]
+
+
+def _complain(command: RaiseComplaint, state: DemandState) -> Events:
+    _require(state, command.by, "RaiseComplaint")
+    node = command.node or (state.holder.node if state.holder is not None else state.resolved_by) or state.desk
+    if node != state.desk and node not in state.held_by and node not in {assistance.node for assistance in state.assistances}:
+        raise Refused("complaint_about_stranger", field="node")
+    return [ComplaintRaised(complaint=f"c{len(state.complaints) + 1}", node=node, note=command.note)]
 
 
 def _recall(state: DemandState, reason: str) -> list[DemandEvent]:
@@ -110,6 +243,12 @@ def _recall(state: DemandState, reason: str) -> list[DemandEvent]:
     return [AssignmentRecalled(assignment=current.id, node=current.node, reason="corrected" if reason == "corrected" else "withdrawn")]
 
 
-def _require(state: DemandState, party: str, command: str) -> None:
+def _require(state: DemandState, by: Standing, command: str) -> None:
+    if state.status is not None:
+        require_submitter(state, by)
     require_allowed(state, command)
-    require_submitter(state, party)
+
+
+def _require_independent(state: DemandState, by: Standing) -> None:
+    if same_hands(by.network, state.submitter_node, state.resolved_by):
+        raise Refused("self_confirmation")

@@ -1,115 +1,122 @@
-"""The router's commands on a demand (流转派单) and what each decides; pure.
+"""The router's commands on a demand (流转派单) and what each decides; pure. The rules live in `services.router.rules`, a module per stage.
 
-A person's commands name an assignment and carry `acting_for`: whether the shell found the caller to be the assignment's node or a hub
-above it. The system's own command is RouteDemand: classification and assignment are one commit, because neither is of use alone.
-
-::
-
-    submitted, triage ──RouteDemand──▶ assigned ──AcceptAssignment──▶ in_progress ──ResolveDemand──▶ resolved
-           ▲                              │                             │   └─ReportProgress─┐
-           └──────ReturnAssignment────────┴─────────────────────────────┘   ◀────────────────┘
+A person's command carries `by`, its Standing: who acts, and its place in the network. Commands that set or move deadlines carry
+`timing`. What the system owes a demand next is told by `react`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Literal, assert_never
 
-from libs.demand import Assignment, DemandState, require_allowed, require_current
-from libs.events import (
-    AssignmentAccepted,
-    AssignmentReturned,
-    Classification,
-    DemandAssigned,
-    DemandClassified,
-    DemandEvent,
-    DemandResolved,
-    Explanation,
-    NotFound,
-    ProgressReported,
-    Refused,
-    RoutingInputs,
-    Sealed,
+from libs.demand import DemandState
+from libs.demand.draft import Events
+from libs.events import Classification, RoutingInputs
+from services.router.rules import arbitrating, assigning, assisting, closing, handling, merging, timekeeping
+from services.router.rules.arbitrating import ArbitrateAssignment, OpenArbitration
+from services.router.rules.assigning import (
+    AcceptAssignment,
+    AssignDemand,
+    ClassifyDemand,
+    ForwardAssignment,
+    NameHandler,
+    ReclassifyDemand,
+    RefuseDemand,
+    ReleaseHolder,
+    ReturnAssignment,
+    RouteDemand,
+    TakeBackAct,
 )
-from libs.events.demand import ResolveResult, ReturnReason
+from services.router.rules.assisting import AcceptAssistance, DeclineAssistance, DeliverAssistance, RequestAssistance
+from services.router.rules.closing import (
+    ApproveErasure,
+    DecideComplaint,
+    DecideDispute,
+    OrderFollowUp,
+    RecordFollowUp,
+    RequestErasure,
+    ResolveDemand,
+)
+from services.router.rules.handling import (
+    AttachEvidence,
+    CloseSupervision,
+    DecideExtension,
+    OpenSupervision,
+    RecordService,
+    ReportProgress,
+    RequestCompletion,
+    RequestExtension,
+    ResumeDemand,
+    SuspendDemand,
+)
+from services.router.rules.merging import CompletePart, MergeDemand, ReceiveMerge, SplitDemand, SuggestDuplicates, UnmergeDemand
+from services.router.rules.timekeeping import KeepTime
 
-
-@dataclass(frozen=True, slots=True)
-class ClassifyDemand:
-    """Put the demand into the category the rules found (研判)."""
-
-    classification: Classification
-
-
-@dataclass(frozen=True, slots=True)
-class AssignDemand:
-    """Assign the demand to the node the explanation chose (派单)."""
-
-    explanation: Explanation
-
-
-@dataclass(frozen=True, slots=True)
-class RouteDemand:
-    """Classify if need be, and assign, in one commit."""
-
-    explanation: Explanation
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptAssignment:
-    """Accept an assignment (签收)."""
-
-    assignment: str
-    acting_for: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnAssignment:
-    """Return an assignment with a coded reason (退回); `clause` names the rule it rests on."""
-
-    assignment: str
-    acting_for: bool
-    reason: ReturnReason | None
-    clause: str | None = None
-    note: Sealed | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReportProgress:
-    """Tell how far the node has come (办理进展)."""
-
-    assignment: str
-    acting_for: bool
-    note: Sealed
-
-
-@dataclass(frozen=True, slots=True)
-class ResolveDemand:
-    """Finish with a result (办结)."""
-
-    assignment: str
-    acting_for: bool
-    result: ResolveResult
-    note: Sealed
-
-
-SystemCommand = ClassifyDemand | AssignDemand | RouteDemand
-NodeCommand = AcceptAssignment | ReturnAssignment | ReportProgress | ResolveDemand
-Command = SystemCommand | NodeCommand
+SystemCommand = (
+    ClassifyDemand
+    | AssignDemand
+    | RouteDemand
+    | OpenArbitration
+    | ReleaseHolder
+    | KeepTime
+    | OrderFollowUp
+    | SuggestDuplicates
+    | ReceiveMerge
+    | CompletePart
+)
+NodeCommand = (
+    AcceptAssignment
+    | ReturnAssignment
+    | ForwardAssignment
+    | NameHandler
+    | TakeBackAct
+    | ReportProgress
+    | RecordService
+    | RequestCompletion
+    | ResumeDemand
+    | RequestExtension
+    | AttachEvidence
+    | RequestAssistance
+    | AcceptAssistance
+    | DeclineAssistance
+    | DeliverAssistance
+    | SplitDemand
+    | ResolveDemand
+)
+HubCommand = (
+    ReclassifyDemand
+    | RefuseDemand
+    | MergeDemand
+    | UnmergeDemand
+    | ArbitrateAssignment
+    | SuspendDemand
+    | DecideExtension
+    | OpenSupervision
+    | CloseSupervision
+    | DecideDispute
+    | RecordFollowUp
+    | DecideComplaint
+    | RequestErasure
+    | ApproveErasure
+)
+Command = SystemCommand | NodeCommand | HubCommand
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What the process manager owes a demand: an assignment, after classifying its text if it has no category."""
+    """What the process manager owes a demand: an assignment, after classifying its text if it has no category, or an arbiter."""
 
-    classify: bool
+    kind: Literal["route", "arbitrate"] = "route"
+    classify: bool = False
 
 
-def react(state: DemandState) -> NextStep | None:
+def react(state: DemandState, return_budget: int | None = None) -> NextStep | None:
     """Tell what the process manager must do next; None while somebody else is to act."""
     if not state.waits_for_routing:
         return None
-    return NextStep(classify=state.category is None)
+    if return_budget is not None and state.returns > return_budget:
+        return NextStep("arbitrate")
+    return NextStep("route", classify=state.category is None)
 
 
 def routing_inputs(state: DemandState, classification: Classification | None = None) -> RoutingInputs:
@@ -125,76 +132,90 @@ def routing_inputs(state: DemandState, classification: Classification | None = N
     )
 
 
-def decide(state: DemandState, command: Command) -> tuple[DemandEvent, ...]:
+def decide(state: DemandState, command: Command) -> Events:
     """Return the events a command leads to. Raises NotFound or Refused: illegal_transition, wrong_actor and the command's own codes."""
     match command:
         case ClassifyDemand():
-            return _classify(state, command.classification)
+            return assigning.classify(state, command.classification)
         case AssignDemand():
-            return _assign(state, command.explanation)
+            return assigning.assign(state, command)
         case RouteDemand():
-            return _route(state, command.explanation)
+            return assigning.route(state, command)
+        case ReclassifyDemand():
+            return assigning.reclassify(state, command)
+        case RefuseDemand():
+            return assigning.refuse(state, command)
+        case ReleaseHolder():
+            return assigning.release(state, command)
         case AcceptAssignment():
-            return _accept(state, command)
+            return assigning.accept(state, command)
         case ReturnAssignment():
-            return _return(state, command)
+            return assigning.give_back(state, command)
+        case ForwardAssignment():
+            return assigning.forward(state, command)
+        case NameHandler():
+            return assigning.name_handler(state, command)
+        case TakeBackAct():
+            return assigning.take_back(state, command)
+        case OpenArbitration():
+            return arbitrating.open_arbitration(state, command)
+        case ArbitrateAssignment():
+            return arbitrating.arbitrate(state, command)
         case ReportProgress():
-            return _report(state, command)
+            return handling.report(state, command)
+        case RecordService():
+            return handling.record_service(state, command)
+        case RequestCompletion():
+            return handling.request_completion(state, command)
+        case SuspendDemand():
+            return handling.suspend(state, command)
+        case ResumeDemand():
+            return handling.resume(state, command)
+        case RequestExtension():
+            return handling.request_extension(state, command)
+        case DecideExtension():
+            return handling.decide_extension(state, command)
+        case AttachEvidence():
+            return handling.attach(state, command)
+        case OpenSupervision():
+            return handling.open_supervision(state, command)
+        case CloseSupervision():
+            return handling.close_supervision(state, command)
+        case RequestAssistance():
+            return assisting.request(state, command)
+        case AcceptAssistance():
+            return assisting.accept(state, command)
+        case DeclineAssistance():
+            return assisting.decline(state, command)
+        case DeliverAssistance():
+            return assisting.deliver(state, command)
+        case SuggestDuplicates():
+            return merging.suggest(state, command)
+        case MergeDemand():
+            return merging.merge(state, command)
+        case UnmergeDemand():
+            return merging.unmerge(state, command)
+        case ReceiveMerge():
+            return merging.receive(state, command)
+        case SplitDemand():
+            return merging.split(state, command)
+        case CompletePart():
+            return merging.complete_part(state, command)
         case ResolveDemand():
-            return _resolve(state, command)
+            return closing.resolve(state, command)
+        case DecideDispute():
+            return closing.decide_dispute(state, command)
+        case RecordFollowUp():
+            return closing.record_follow_up(state, command)
+        case OrderFollowUp():
+            return closing.order_follow_up(state, command)
+        case DecideComplaint():
+            return closing.decide_complaint(state, command)
+        case RequestErasure():
+            return closing.request_erasure(state, command)
+        case ApproveErasure():
+            return closing.approve_erasure(state, command)
+        case KeepTime():
+            return timekeeping.keep_time(state, command)
         case _:
             assert_never(command)
-
-
-def _classify(state: DemandState, classification: Classification) -> tuple[DemandEvent, ...]:
-    require_allowed(state, "ClassifyDemand")
-    if classification.category is None or state.category is not None:
-        return ()
-    return (DemandClassified(category=classification.category, by="rule", classification=classification),)
-
-
-def _assign(state: DemandState, explanation: Explanation) -> tuple[DemandEvent, ...]:
-    require_allowed(state, "AssignDemand")
-    return (DemandAssigned(assignment=state.next_assignment, node=explanation.chosen, policy=explanation.policy, explanation=explanation),)
-
-
-def _route(state: DemandState, explanation: Explanation) -> tuple[DemandEvent, ...]:
-    found = explanation.classification
-    classified = _classify(state, found) if found is not None else ()
-    return (*classified, *_assign(state, explanation))
-
-
-def _accept(state: DemandState, command: AcceptAssignment) -> tuple[DemandEvent, ...]:
-    held = _held(state, command, "AcceptAssignment")
-    return (AssignmentAccepted(assignment=held.id, node=held.node),)
-
-
-def _return(state: DemandState, command: ReturnAssignment) -> tuple[DemandEvent, ...]:
-    held = _held(state, command, "ReturnAssignment")
-    if command.reason is None:
-        raise Refused("return_reason_missing", field="reason")
-    if held.last_resort and held.node == state.desk:
-        raise Refused("last_resort_cannot_return")
-    return (AssignmentReturned(assignment=held.id, node=held.node, reason=command.reason, clause=command.clause, note=command.note),)
-
-
-def _report(state: DemandState, command: ReportProgress) -> tuple[DemandEvent, ...]:
-    held = _held(state, command, "ReportProgress")
-    return (ProgressReported(assignment=held.id, node=held.node, note=command.note),)
-
-
-def _resolve(state: DemandState, command: ResolveDemand) -> tuple[DemandEvent, ...]:
-    held = _held(state, command, "ResolveDemand")
-    return (DemandResolved(assignment=held.id, node=held.node, result=command.result, note=command.note),)
-
-
-def _held(state: DemandState, command: NodeCommand, name: str) -> Assignment:
-    """The assignment a node may act on now. Who may act is looked at before what is possible: it tells a stranger nothing."""
-    if state.status is None:
-        raise NotFound("demand_not_found")
-    if state.assignment(command.assignment) is None:
-        raise NotFound("assignment_not_found")
-    if not command.acting_for:
-        raise Refused("wrong_actor")
-    require_allowed(state, name)
-    return require_current(state, command.assignment)

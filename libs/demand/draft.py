@@ -1,0 +1,55 @@
+"""Events under construction: later parts of one decision see what the earlier ones have changed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from libs.demand.deadlines import Timing, after_pause, resolution
+from libs.demand.evolve import evolve
+from libs.demand.state import PAUSED, DemandState
+from libs.events import DemandEvent, DemandReopened, DemandResumed, Sealed
+from libs.events.closing import ReopenCause
+from libs.events.handling import ResumeCause
+
+Events = Sequence[DemandEvent]
+
+
+class Draft:
+    """What one command leads to. `state` is the state after all events so far."""
+
+    def __init__(self, state: DemandState, timing: Timing) -> None:
+        self.state = state
+        self.timing = timing
+        self.at: datetime = timing.at(state)
+        self.events: list[DemandEvent] = []
+
+    def add(self, *events: DemandEvent) -> Draft:
+        """Append events and fold them."""
+        for event in events:
+            self.events.append(event)
+            self.state = evolve(self.state, event, version=0, at=self.at)
+        return self
+
+    def resume(self, cause: ResumeCause) -> Draft:
+        """End a pause, if there is one, and move the net deadlines by what it took."""
+        if self.state.status in PAUSED:
+            seconds, moved = after_pause(self.state, self.timing)
+            self.add(DemandResumed(cause=cause, paused_seconds=seconds))
+            if moved:
+                self.add(self.timing.set(moved))
+        return self
+
+    def reopen(self, cause: ReopenCause, *, same_node: bool, by: str | None = None, note: Sealed | None = None) -> Draft:
+        """Have it handled again, with a new promise to resolve counted from now. The demand clock has never stopped."""
+        assignment = self.state.resolved_assignment if same_node else None
+        self.add(DemandReopened(cause=cause, assignment=assignment, by=by, note=note))
+        return self.add(self.timing.set(resolution(self.state, self.timing, self.at, self.state.category)))
+
+    def open_reopening_term(self) -> Draft:
+        """Promise until when the enterprise may have an ended demand handled again."""
+        return self.add(self.timing.set({"reopen": self.timing.after(self.at, self.timing.clocks.rules.reopen)}))
+
+    def done(self) -> Events:
+        """All events."""
+        return tuple(self.events)

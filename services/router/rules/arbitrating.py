@@ -1,0 +1,95 @@
+"""The ping-pong breaker 裁定: who arbitrates between nodes that pass a demand on, and what the arbiter decides.
+
+The arbiter is the lowest supervisor common to all parties and none of them; silent, the next one up takes over. A decision binds:
+the assignment it makes can be neither returned nor lapse. It is kept as a precedent for whoever edits the routing policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from libs.demand import AssignmentStatus, DemandState, Standing, Timing, require_allowed
+from libs.demand.deadlines import on_assignment
+from libs.demand.draft import Events
+from libs.directory import Network
+from libs.events import ArbitrationOpened, AssignmentArbitrated, NotFound, Refused, Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class OpenArbitration:
+    """The return budget is used up: the system hands the demand to the arbiter."""
+
+    network: Network
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class ArbitrateAssignment:
+    """The arbiter names the node that handles the demand."""
+
+    node: str
+    note: Sealed
+    by: Standing
+    timing: Timing
+
+
+def lowest_arbiter(network: Network, parties: Sequence[str]) -> str:
+    """The lowest node that supervises every party and is none; the network's hub if there is none (then the bureau decides)."""
+    known = [party for party in parties if network.has(party)]
+    if not known:
+        return network.hub.id
+    paths = [[above.id for above in network.path_up(party)[1:]] for party in known]
+    common = [node for node in paths[0] if all(node in path for path in paths[1:]) and node not in known]
+    return common[0] if common else network.hub.id
+
+
+def next_arbiter(network: Network, arbiter: str, parties: Sequence[str]) -> str | None:
+    """The next supervisor above a silent arbiter; None if there is nobody further up."""
+    if not network.has(arbiter):
+        return network.hub.id
+    return next((above.id for above in network.path_up(arbiter)[1:] if above.id not in parties), None)
+
+
+def parties_of(state: DemandState) -> tuple[str, ...]:
+    """The nodes that returned the demand, once each."""
+    return tuple(dict.fromkeys(a.node for a in state.assignments if a.status is AssignmentStatus.RETURNED))
+
+
+def open_arbitration(state: DemandState, command: OpenArbitration) -> Events:
+    """Hand over to the arbiter, to decide the same working day."""
+    require_allowed(state, "AssignDemand")
+    parties, timing = parties_of(state), command.timing
+    opened = ArbitrationOpened(arbiter=lowest_arbiter(command.network, parties), parties=parties, cause="return_budget")
+    return (opened, timing.set({"arbitrate": timing.after(timing.at(state), timing.clocks.rules.arbitration)}))
+
+
+def arbitrate(state: DemandState, command: ArbitrateAssignment) -> Events:
+    """The decision. A party never arbitrates; where the hub itself is a party, only the bureau does."""
+    require_allowed(state, "ArbitrateAssignment")
+    open_case, by = state.arbitration, command.by
+    if open_case is None:
+        raise Refused("illegal_transition")
+    if by.role != "bureau" and by.node in open_case.parties:
+        raise Refused("party_cannot_arbitrate")
+    at_hub = open_case.arbiter == by.network.hub.id
+    if not (by.acts_for(open_case.arbiter) and by.role == "coordinator") and not (at_hub and by.role == "bureau"):
+        raise Refused("wrong_actor")
+    if not by.network.has(command.node):
+        raise NotFound("node_not_found")
+    found = by.network.node(command.node)
+    kind = by.network.kind(found)
+    if not (kind.assignable or kind.hub) or found.status != "active":
+        raise Refused("node_not_available", field="node")
+    decided = AssignmentArbitrated(
+        assignment=state.next_assignment,
+        node=found.id,
+        arbiter=open_case.arbiter,
+        parties=open_case.parties,
+        category=state.category,
+        region=state.region,
+        carrier=state.carrier,
+        industry=state.industry,
+        note=command.note,
+    )
+    return (decided, on_assignment(state, command.timing, category=state.category, at_desk=False))

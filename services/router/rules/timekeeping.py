@@ -1,0 +1,196 @@
+"""What happens when time passes 时限: warn before a deadline, lapse and route again on silence, miss and escalate, chase, close.
+
+One command, KeepTime, looks at everything that is due at once, so that a timer that comes late, twice or after the sweep changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from libs.demand import PAUSED, DemandState, Status, Timing
+from libs.demand.deadlines import NET, REQUIRED, on_assignment, resolution, unpromised
+from libs.demand.draft import Draft, Events
+from libs.demand.state import ASSISTING
+from libs.directory import Network
+from libs.events import (
+    ArbitrationOpened,
+    AssignmentLapsed,
+    Deadline,
+    DeadlineMissed,
+    DeadlineWarned,
+    DemandClosed,
+    DemandEscalated,
+)
+from libs.events.timekeeping import Limit
+from services.router.rules.arbitrating import next_arbiter
+
+STATUSES: Final = frozenset(Status) - {Status.WITHDRAWN, Status.REFUSED, Status.MERGED}
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTime:
+    """Do what is due now. Nothing is due: nothing happens."""
+
+    network: Network
+    timing: Timing
+
+
+def keep_time(state: DemandState, command: KeepTime) -> Events:
+    """Everything that is due, in the order in which it matters: who is accountable first, then promises to the enterprise."""
+    if state.status not in STATUSES or state.erased:
+        return ()
+    draft = Draft(state, command.timing)
+    if unpromised(state):
+        _promise(draft)
+    for due in (_accept, _arbitrate, _pause, _answer, _warn, _resolve, _chase, _assist, _supervise, _follow_up, _dispute, _confirm):
+        due(draft, command.network)
+    return draft.done()
+
+
+def _due(draft: Draft, limit: Limit) -> Deadline | None:
+    """The deadline if it has passed and its clock runs."""
+    state = draft.state
+    deadline = state.deadlines.get(limit)
+    if deadline is None or draft.at < deadline.at or (limit in NET and state.status in PAUSED):
+        return None
+    return deadline
+
+
+def _promise(draft: Draft) -> None:
+    """Histories from before there were clocks, and whatever else lacks a promise, get one from now on."""
+    state, timing, rules = draft.state, draft.timing, draft.timing.clocks.rules
+    missing = [group for group in REQUIRED.get(state.status or Status.CLOSED, ()) if group.isdisjoint(state.deadlines)]
+    if state.arbitration is not None:
+        draft.add(timing.set({"arbitrate": timing.after(draft.at, rules.arbitration)}))
+        return
+    if any("accept" in group for group in missing):
+        draft.add(on_assignment(state, timing, category=state.category, at_desk=False))
+        return
+    spans = {"complete": rules.completion, "resume": rules.completion, "confirm": rules.confirm, "dispute": rules.dispute}
+    for group in missing:
+        if "resolve" in group:
+            draft.add(timing.set(resolution(state, timing, draft.at, state.category)))
+        for limit in sorted(group & spans.keys()):
+            draft.add(timing.set({limit: timing.after(draft.at, spans[limit])}))
+
+
+def _accept(draft: Draft, network: Network) -> None:
+    """Silence: the next candidate gets it. What cannot go elsewhere stays, and its supervisors are told."""
+    due, current = _due(draft, "accept"), draft.state.current
+    if due is None or current is None:
+        return
+    if current.binding or current.node == draft.state.desk:
+        _miss(draft, network, "accept", due, current.node)
+        draft.add(draft.timing.set({"accept": draft.timing.after(draft.at, draft.timing.clocks.rules.chase_every)}))
+    else:
+        draft.add(AssignmentLapsed(assignment=current.id, node=current.node))
+
+
+def _arbitrate(draft: Draft, network: Network) -> None:
+    """A silent arbiter: one hub up takes over; the hub itself is chased."""
+    due, case = _due(draft, "arbitrate"), draft.state.arbitration
+    if due is None or case is None:
+        return
+    timing = draft.timing
+    above = next_arbiter(network, case.arbiter, case.parties)
+    if above is None:
+        _miss(draft, network, "arbitrate", due, case.arbiter)
+        draft.add(timing.set({"arbitrate": timing.after(draft.at, timing.clocks.rules.chase_every)}))
+        return
+    draft.add(DeadlineMissed(limit="arbitrate", node=case.arbiter, due=due.at))
+    draft.add(ArbitrationOpened(arbiter=above, parties=case.parties, cause="silence"))
+    draft.add(timing.set({"arbitrate": timing.after(draft.at, timing.clocks.rules.arbitration)}))
+
+
+def _pause(draft: Draft, network: Network) -> None:
+    """The pause is over: the net clock runs again."""
+    if _due(draft, "complete") is not None or _due(draft, "resume") is not None:
+        draft.resume("expired")
+
+
+def _answer(draft: Draft, network: Network) -> None:
+    due = _due(draft, "answer")
+    if due is not None:
+        _miss(draft, network, "answer", due)
+
+
+def _warn(draft: Draft, network: Network) -> None:
+    due, resolve = _due(draft, "warn"), draft.state.deadlines.get("resolve")
+    if due is not None:
+        draft.add(DeadlineWarned(limit="resolve", node=_holder(draft), due=(resolve or due).at))
+
+
+def _resolve(draft: Draft, network: Network) -> None:
+    """The promise to the enterprise is broken: up the supervisory path, and from now on the holder is chased."""
+    due = _due(draft, "resolve")
+    if due is not None:
+        _miss(draft, network, "resolve", due)
+        _chase_again(draft)
+
+
+def _chase(draft: Draft, network: Network) -> None:
+    due = _due(draft, "chase")
+    if due is not None:
+        draft.add(DeadlineWarned(limit="resolve", node=_holder(draft), due=due.at, chase=True))
+        _escalate(draft, network, "resolve", _holder(draft))
+        _chase_again(draft)
+
+
+def _assist(draft: Draft, network: Network) -> None:
+    for assistance in draft.state.assistances:
+        if assistance.status in ASSISTING and not assistance.missed and draft.at >= assistance.due:
+            draft.add(DeadlineMissed(limit="assist", node=assistance.node, due=assistance.due, assistance=assistance.id))
+
+
+def _supervise(draft: Draft, network: Network) -> None:
+    due = _due(draft, "supervise")
+    if due is not None:
+        _miss(draft, network, "supervise", due)
+
+
+def _follow_up(draft: Draft, network: Network) -> None:
+    """A call-back nobody made is the supervisor's miss."""
+    due, node = _due(draft, "follow_up"), draft.state.resolved_by
+    if due is not None:
+        path = network.path_up(node)[1:2] if node is not None and network.has(node) else ()
+        draft.add(DeadlineMissed(limit="follow_up", node=path[0].id if path else draft.state.desk, due=due.at))
+
+
+def _dispute(draft: Draft, network: Network) -> None:
+    """A dispute nobody decided is decided for the enterprise."""
+    due, resolved_by = _due(draft, "dispute"), draft.state.resolved_by
+    if due is not None and draft.state.status is Status.DISPUTED:
+        path = network.path_up(resolved_by)[1:2] if resolved_by is not None and network.has(resolved_by) else ()
+        draft.add(DeadlineMissed(limit="dispute", node=path[0].id if path else draft.state.desk, due=due.at))
+        draft.reopen("dispute_unanswered", same_node=True)
+
+
+def _confirm(draft: Draft, network: Network) -> None:
+    """Silence closes, but never as satisfied."""
+    if _due(draft, "confirm") is not None and draft.state.status is Status.RESOLVED:
+        draft.add(DemandClosed(outcome="unconfirmed"))
+        draft.open_reopening_term()
+
+
+def _miss(draft: Draft, network: Network, limit: Limit, due: Deadline, node: str | None = None) -> None:
+    holder = node or _holder(draft)
+    draft.add(DeadlineMissed(limit=limit, node=holder, due=due.at))
+    _escalate(draft, network, limit, holder)
+
+
+def _escalate(draft: Draft, network: Network, rule: Limit, node: str) -> None:
+    """Tell the next one up; each level once. At the top there is nobody further to tell."""
+    above = [node.id for node in network.path_up(node)[1:]] if network.has(node) else [network.hub.id]
+    level = draft.state.escalation
+    if level < len(above):
+        draft.add(DemandEscalated(rule=rule, level=level + 1, to=above[level]))
+
+
+def _chase_again(draft: Draft) -> None:
+    draft.add(draft.timing.set({"chase": draft.timing.after(draft.at, draft.timing.clocks.rules.chase_every)}))
+
+
+def _holder(draft: Draft) -> str:
+    holder = draft.state.holder
+    return holder.node if holder is not None else draft.state.desk
