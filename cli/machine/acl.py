@@ -15,6 +15,8 @@ KEEPER = "keeper"
 USERS = (KEEPER, *SERVICES)
 
 REGISTRY = "REGISTRY"
+TIMERS = "TIMERS"
+TIMERS_CONSUMER = "router_timers"
 
 
 def demand_stream(cell: str) -> str:
@@ -31,10 +33,10 @@ def may_publish(user: str, cells: Iterable[str]) -> list[str]:
     """List the subjects a user may publish to, sorted; the JetStream API is subjects too."""
     demands = [demand_stream(cell) for cell in cells]
     subjects = {"$JS.API.INFO"}
-    for stream in [REGISTRY, *demands]:
+    for stream in [REGISTRY, TIMERS, *demands]:
         subjects.add(f"$JS.API.STREAM.INFO.{stream}")
     if user == KEEPER:
-        subjects |= {f"$JS.API.STREAM.CREATE.{stream}" for stream in [REGISTRY, *demands]}
+        subjects |= {f"$JS.API.STREAM.CREATE.{stream}" for stream in [REGISTRY, TIMERS, *demands]}
         return sorted(subjects)
     subjects |= _read(REGISTRY) | _consume(REGISTRY)
     if user in {"intake", "router", "tracker"}:
@@ -43,6 +45,8 @@ def may_publish(user: str, cells: Iterable[str]) -> list[str]:
         subjects |= {subject for stream in demands for subject in _consume(stream)}
     if user in {"intake", "router"}:
         subjects.add("demand.>")
+    if user == "router":
+        subjects |= _keep_timers()
     if user == "registry":
         subjects.add("registry.>")
     return sorted(subjects)
@@ -76,4 +80,16 @@ def _consume(stream: str) -> set[str]:
         f"{consumer}.INFO.{stream}.>",
         f"{consumer}.MSG.NEXT.{stream}.>",
         f"{consumer}.DELETE.{stream}.>",
+    }
+
+
+def _keep_timers() -> set[str]:
+    """Arm and look at timers, and work off fired ones through the one consumer; never fire one by hand."""
+    return {
+        "timer.at.>",
+        f"$JS.API.DIRECT.GET.{TIMERS}",
+        f"$JS.API.CONSUMER.CREATE.{TIMERS}.{TIMERS_CONSUMER}.timer.due.>",
+        f"$JS.API.CONSUMER.INFO.{TIMERS}.{TIMERS_CONSUMER}",
+        f"$JS.API.CONSUMER.MSG.NEXT.{TIMERS}.{TIMERS_CONSUMER}",
+        f"$JS.ACK.{TIMERS}.{TIMERS_CONSUMER}.>",
     }

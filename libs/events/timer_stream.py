@@ -8,6 +8,7 @@ would be refused whole.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -82,7 +83,8 @@ class JetStreamTimers:
             newer = {demand: seq for demand, (seq, _) in standing.items() if seq > timers[demand][2]}
             await self.arm(rearmed(batch, answers, newer))
         except Exception:
-            await self._settle([message for _, twins, _ in timers.values() for message in twins], done=False)
+            with contextlib.suppress(Unavailable):
+                await self._settle([message for _, twins, _ in timers.values() for message in twins], done=False)
             raise
         for done in (True, False):
             await self._settle([m for demand, (_, twins, _) in timers.items() if (demand in answers) is done for m in twins], done=done)

@@ -16,12 +16,12 @@ pytestmark = pytest.mark.servers
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 TABLES = (
     *("keyring.data_key", "archive.entry", "archive.checkpoint"),
-    *("router.assignment", "router.checkpoint", "router.parked"),
+    *("router.assignment", "router.checkpoint", "router.open_demand", "router.parked"),
     *("tracker.console_session", "tracker.views"),
 )
 MAY_READ = {
     "ld_intake": {"keyring.data_key"},
-    "ld_router": {"keyring.data_key", "router.assignment", "router.checkpoint", "router.parked"},
+    "ld_router": {"keyring.data_key", *(table for table in TABLES if table.startswith("router."))},
     "ld_tracker": {"keyring.data_key", *(table for table in TABLES if table.startswith(("archive.", "tracker.")))},
     OWNER: {"keyring.data_key"},
 }

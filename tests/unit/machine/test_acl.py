@@ -27,7 +27,7 @@ def may(user: str, subject: str, cells: list[str]) -> bool:
 
 @given(cells=CELLS, user=st.sampled_from(USERS), verb=st.sampled_from(DESTRUCTIVE))
 def test_nobody_may_change_or_empty_any_stream(cells: list[str], user: str, verb: str) -> None:
-    for stream in ["REGISTRY", *(f"DEMANDS_{cell}" for cell in cells)]:
+    for stream in ["REGISTRY", "TIMERS", *(f"DEMANDS_{cell}" for cell in cells)]:
         assert not may(user, f"$JS.API.STREAM.{verb}.{stream}", cells)
 
 
@@ -58,6 +58,14 @@ def test_a_wildcard_is_a_whole_token(cells: list[str]) -> None:
         ("$JS.API.STREAM.MSG.GET.DEMANDS_c1", {"intake", "router", "tracker"}),
         ("$JS.API.STREAM.INFO.REGISTRY", set(USERS)),
         ("$JS.API.DIRECT.GET.DEMANDS_c2", set()),
+        ("timer.at.ningbo.07.x", {"router"}),
+        ("timer.due.ningbo.07.x", set()),
+        ("$JS.API.STREAM.CREATE.TIMERS", {KEEPER}),
+        ("$JS.API.STREAM.MSG.GET.TIMERS", set()),
+        ("$JS.API.CONSUMER.MSG.NEXT.TIMERS.router_timers", {"router"}),
+        ("$JS.API.CONSUMER.CREATE.TIMERS.router_timers.timer.due.>", {"router"}),
+        ("$JS.API.CONSUMER.CREATE.TIMERS.router_timers", set()),
+        ("$JS.ACK.TIMERS.router_timers.1.1.1.1.0", {"router"}),
         ("$SYS.REQ.SERVER.PING", set()),
     ],
 )
