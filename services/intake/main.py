@@ -17,6 +17,7 @@ from libs.chassis.keyring import Kek, KeyPool, KeyRing
 from libs.chassis.randomness import Randomness
 from libs.chassis.settings import BadSetting, read_secret
 from services.intake.api import routes, submissions
+from services.intake.batch_api import UPLOAD, BatchHall, batches
 from services.intake.rooms import Rooms
 from services.intake.settings import IntakeSettings
 
@@ -42,6 +43,7 @@ def create_app(settings: IntakeSettings) -> FastAPI:
             desk = CommandDesk(store, KeyRing(engine, kek), _now, randomness.draw)
             app.state.engine = engine
             app.state.rooms = Rooms(desk, pool, follower, salt, settings.tracker_url)
+            app.state.batches = BatchHall()
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
@@ -57,8 +59,9 @@ def create_app(settings: IntakeSettings) -> FastAPI:
         title_en="intake",
         settings=settings,
         lifespan=lifespan,
-        routes=[submissions, routes],
+        routes=[submissions, routes, batches],
         readiness=readiness,
+        uploads=(UPLOAD,),
         rate=settings.rate,
     )
 

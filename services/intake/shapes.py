@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z_\-一-鿿]+$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
@@ -66,6 +67,55 @@ class DemandInput(Strict):
     partner_ref: Reference | None = Field(None, description="贵方编号 · your own reference")
     sample: bool = Field(False, description="样例数据 · fictitious sample data")
     requester: Requester
+
+
+STEP_WORDS: Final = {
+    "受理": "submitted",
+    "已受理": "submitted",
+    "派单": "assigned",
+    "已派单": "assigned",
+    "签收": "accepted",
+    "已签收": "accepted",
+    "退回": "returned",
+    "已退回": "returned",
+    "进展": "progress",
+    "办理中": "progress",
+    "处理中": "progress",
+    "其他": "other",
+}
+"""Steps of a former system as people write them, and their codes."""
+
+
+def _step(value: Any) -> Any:
+    return STEP_WORDS.get(value.strip(), value) if isinstance(value, str) else value
+
+
+def _dated(value: Any) -> Any:
+    """A number is no date: pydantic would take `20260301` for seconds since 1970."""
+    return value if isinstance(value, str) and "-" in value else "no date"
+
+
+FormerMoment = Annotated[AwareDatetime, BeforeValidator(_dated), Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
+StepCode = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$"), BeforeValidator(_step)]
+FormerNode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,40}$")]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=1_000, strip_whitespace=True)]
+
+
+class HistoryStep(Strict):
+    """One step a former system took (原系统的一步). `node` is a code, never a name; the note is encrypted."""
+
+    at: FormerMoment = Field(description="时间，带时区 · when, with its zone")
+    step: StepCode = Field(description="环节 · submitted assigned accepted returned progress other, or a code of your own")
+    node: FormerNode | None = Field(None, description="节点代码 · code of the node")
+    note: Note | None = Field(None, description="说明 · note")
+
+
+class ImportedDemand(DemandInput):
+    """One row of a batch: a demand, and if it comes from a former system, when that took it in and what it did."""
+
+    received_at: FormerMoment | None = Field(None, description="原系统受理时间 · when the former system took it in; the clock starts there")
+    former_status: Line | None = Field(None, description="原系统中的状态 · its status in the former system")
+    history: tuple[HistoryStep, ...] = Field((), max_length=200, description="办理历史，按时间排列 · what was done, in the order of time")
 
 
 class SupplementInput(Strict):

@@ -17,6 +17,7 @@ from libs.events.execute import Done, Fold, Order, execute, fold_all
 from libs.events.names import command_id, demand_id, demand_subject, enterprise_id
 from services.intake.codes import check_codes
 from services.intake.domain import SubmitDemand, decide
+from services.intake.former import FormerCase, history_imported
 from services.intake.shapes import DemandInput
 
 COMMAND = "SubmitDemand"
@@ -38,14 +39,14 @@ async def submit(
     key: str,
     body: DemandInput,
     headers: Mapping[str, str],
+    former: FormerCase | None = None,
 ) -> Done[DemandState]:
     """Run SubmitDemand. The same party and key always reach the same stream; the stored request tells a replay from a misuse.
 
+    `former`: what a former system tells about the demand; it goes into the same commit.
     Raises Refused (codes, idempotency_key_reused), Unavailable (store away, pool empty, no open cell).
     """
-    network = network_of(directory, caller)
-    demand = demand_id(network.name, open_cell(directory), salt=salt, party=caller.party, key=key)
-    identity = command_id(demand, COMMAND, caller.party, key)
+    network, demand, identity = _names(directory, salt, caller, key)
     try:
         codes = check_codes(network, body)
         data_key = pool.take()
@@ -75,8 +76,10 @@ async def submit(
         title=seal("title", body.title),
         description=seal("description", body.description),
         requester=seal("requester", to_json(body.requester).decode()),
+        submitter_node=caller.node,
+        received_at=former.received_at if former is not None else None,
     )
-    command = SubmitDemand(event)
+    command = SubmitDemand(event, history_imported(former, seal) if former is not None else None)
     order: Order[DemandState] = Order(
         subject=demand_subject(demand),
         entity=demand,
@@ -94,6 +97,26 @@ async def submit(
     else:
         desk.keys.remember(data_key)  # a replay soon after needs no query
     return done
+
+
+async def find_submission(
+    desk: CommandDesk, directory: Directory, salt: bytes, caller: Caller, key: str, body: DemandInput
+) -> Done[DemandState] | None:
+    """Tell what submitting would meet: the stored submission, or None if it would create one. Raises like `submit`, changes nothing."""
+    network, demand, identity = _names(directory, salt, caller, key)
+    earlier = await _earlier(desk, demand, identity)
+    if earlier is None:
+        check_codes(network, body)
+    else:
+        await _require_same_request(desk, earlier, body)
+    return earlier
+
+
+def _names(directory: Directory, salt: bytes, caller: Caller, key: str) -> tuple[Network, str, str]:
+    """The network, the demand's id and the command's id: the same for the same party and key."""
+    network = network_of(directory, caller)
+    demand = demand_id(network.name, open_cell(directory), salt=salt, party=caller.party, key=key)
+    return network, demand, command_id(demand, COMMAND, caller.party, key)
 
 
 async def _earlier(desk: CommandDesk, demand: str, identity: str) -> Done[DemandState] | None:
