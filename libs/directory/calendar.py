@@ -97,8 +97,8 @@ class WorkingCalendar:
         """Return the moment that lies a span before `moment`, the mirror of `after`; never after `moment`.
 
         `Nwd`: closing time of the N-th working day before the day of `moment`, which does not count; so `1wd` before any moment of
-        a Tuesday is Monday's closing time, and after(before(x, s), s) == x for every closing time x. `0wd`: the last closing time
-        at or before `moment`. Other units: elapsed time.
+        a Tuesday is Monday's closing time, and after(before(x, s), s) == x for every closing time x, unless days close at midnight.
+        `0wd`: the last closing time at or before `moment`. Other units: elapsed time.
         """
         at = _utc(moment)
         if span.elapsed is not None:

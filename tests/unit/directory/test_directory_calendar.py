@@ -27,7 +27,8 @@ CLOSED_ON_A_MONDAY = calendar_of(
     SHANGHAI,
 )
 CHANGING_CLOCKS = calendar_of(CalendarRule(base="china", hours=("01:00-12:00", "12:00-24:00")), "Europe/Berlin")
-CALENDARS = (OFFICE, WHOLE_DAYS, CLOCK_ROUND, CLOSED_ON_A_MONDAY, CHANGING_CLOCKS)
+BERLIN_ROUND = calendar_of(CalendarRule(base="always"), "Europe/Berlin")
+CALENDARS = (OFFICE, WHOLE_DAYS, CLOCK_ROUND, CLOSED_ON_A_MONDAY, CHANGING_CLOCKS, BERLIN_ROUND)
 
 
 def at(month: int, day: int, clock: str = "10:00", year: int = 2026) -> datetime:
@@ -82,6 +83,7 @@ spans = st.builds(
         pytest.param(at(10, 3), "0wd", at(10, 8, "17:30"), id="on a day off the next working day"),
         pytest.param(at(10, 10), "0wd", at(10, 10, "17:30"), id="on a Saturday that is worked"),
         pytest.param(at(12, 30), "5wd", at(1, 6, "17:30", 2027), id="into a year nobody announced: Monday to Friday"),
+        pytest.param(at(1, 1, "02:00", 2027), "1wd", at(1, 4, "17:30", 2027), id="a New Year that has not begun in UTC"),
         pytest.param(at(3, 6, "18:00"), "24h", at(3, 7, "18:00"), id="hours run through the weekend"),
         pytest.param(at(2, 14), "7d", at(2, 21), id="days run through the festival"),
         pytest.param(at(3, 6, "17:15"), "30min", at(3, 6, "17:45"), id="minutes run past closing"),
@@ -111,6 +113,14 @@ def test_an_override_comes_before_the_official_calendar() -> None:
     assert not CLOSED_ON_A_MONDAY.is_working_day(date(2026, 3, 9))
 
 
+def test_opening_hours_are_wall_clock_times_on_a_day_on_which_the_clocks_change() -> None:
+    sunday = DayOverride(day=date(2026, 3, 29), work=True)
+    office = calendar_of(CalendarRule(base="china", hours=HOURS, overrides=(sunday,)), "Europe/Berlin")
+    assert office.after(datetime(2026, 3, 28, 12, tzinfo=UTC), span("1wd")) == datetime(2026, 3, 29, 15, 30, tzinfo=UTC)
+    assert BERLIN_ROUND.after(datetime(2026, 3, 28, 12, tzinfo=UTC), span("1wd")) == datetime(2026, 3, 29, 22, tzinfo=UTC)
+    assert BERLIN_ROUND.working_seconds(datetime(2026, 3, 28, 23, tzinfo=UTC), datetime(2026, 3, 29, 22, tzinfo=UTC)) == 23 * 3600
+
+
 # Warnings.
 
 
@@ -136,6 +146,7 @@ def test_before_is_the_closing_time_so_many_working_days_earlier(moment: datetim
 def test_a_deadline_at_midnight_counts_to_the_day_that_ends_there() -> None:
     assert WHOLE_DAYS.before(at(3, 6, "00:00"), span("1wd")) == at(3, 5, "00:00")
     assert CLOCK_ROUND.before(at(3, 6, "00:00"), span("1wd")) == at(3, 5, "00:00")
+    assert CLOCK_ROUND.before(at(1, 1, "00:00", 2027), span("1wd")) == at(12, 31, "00:00")
     assert not OFFICE.is_provisional(at(1, 1, "00:00", 2027))
 
 
@@ -168,6 +179,7 @@ def test_opening_time_is_added_to_the_end_of_that_much_work() -> None:
     assert OFFICE.add_working(at(3, 6, "17:00"), 1800) == at(3, 6, "17:30")
     assert OFFICE.add_working(at(3, 6, "17:00"), 1801) == at(3, 9, "08:30") + timedelta(seconds=1)
     assert OFFICE.add_working(at(3, 7), 0) == at(3, 7)
+    assert OFFICE.add_working(at(12, 31, "17:00"), 1800) == at(12, 31, "17:30")
     assert OFFICE.add_working(at(12, 31, "17:00"), 3600) == at(1, 1, "09:00", 2027)
     with pytest.raises(ValueError, match="not taken away"):
         OFFICE.add_working(at(3, 7), -1)
@@ -264,7 +276,7 @@ def test_opening_time_is_additive_over_any_split(calendar: WorkingCalendar, a: d
 def test_added_opening_time_is_found_again(calendar: WorkingCalendar, start: datetime, seconds: int) -> None:
     end = calendar.add_working(start, seconds)
     assert calendar.working_seconds(start, end) == seconds
-    if seconds:
+    if seconds and not start.microsecond:
         assert calendar.working_seconds(start, end - timedelta(seconds=1)) == seconds - 1
 
 
