@@ -11,18 +11,29 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
+from libs.demand import DemandState, Standing
+from libs.demand.standing import ActorRole
 from libs.directory import Directory
 from libs.events.algorithms import digest
-from libs.events.errors import Refused
-from libs.events.names import crockford
+from libs.events.errors import NotFound, Refused
+from libs.events.names import crockford, parse_demand_id
 from libs.events.registry import Role
 
 KEY_ID_CHARS: Final = 12
 SECRET_BYTES: Final = 32
 SECRET_CHARS: Final = 52
 _KEY: Final = re.compile(rf"^ld_([0-9a-hjkmnp-tv-z]{{{KEY_ID_CHARS}}})_[0-9a-hjkmnp-tv-z]{{{SECRET_CHARS}}}$")
+_LINK: Final = re.compile(r"^lde_([a-z0-9-]{1,60})_([0-9a-hjkmnp-tv-z]{26})$")
+_ACTING: Final[dict[str, ActorRole]] = {
+    "enterprise": "enterprise",
+    "partner": "partner",
+    "clerk": "clerk",
+    "coordinator": "coordinator",
+    "bureau": "bureau",
+    "county_bureau": "county_bureau",
+}
 _NO_DIGEST: Final = "sha256:" + "0" * 64
 _WHOLE_NETWORK: Final = frozenset({"bureau", "centre", "operator", "auditor"})
 _SUBTREE: Final = frozenset({"coordinator", "county_bureau"})
@@ -43,10 +54,19 @@ class Caller:
 
     key_id: str
     party: str
-    role: Role
+    role: Role | Literal["enterprise"]
     network: str | None
     node: str | None
     label: str
+    link: EnterpriseLink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnterpriseLink:
+    """What an enterprise's own link claims: a demand, and the digest of the secret in it. The demand's state tells whether it is true."""
+
+    demand: str
+    digest: str
 
 
 def new_key(random_bytes: Callable[[int], bytes], key_id: str | None = None) -> NewKey:
@@ -87,7 +107,40 @@ def authenticate(directory: Directory, authorization_header: str | None, now: da
     return Caller(credential.key_id, credential.party, credential.role, credential.network, credential.node, credential.label)
 
 
-def require_role(caller: Caller, *roles: Role) -> None:
+def enterprise_token(demand: str, *, salt: bytes) -> str:
+    """The secret of an enterprise's own link `lde_<demand>_<secret>`: 130 bits of HMAC-SHA256, so that a replay gives the same link."""
+    return f"lde_{demand}_{crockford(hmac.digest(salt, f'link{chr(0)}{demand}'.encode(), 'sha256'))[:26]}"
+
+
+def enterprise_caller(authorization_header: str | None) -> Caller | None:
+    """Read an enterprise's link as a caller; None if the header holds something else. Nothing is proved yet: see `require_link`."""
+    scheme, _, token = (authorization_header or "").partition(" ")
+    match = _LINK.match(token.strip()) if scheme.lower() == "bearer" else None
+    if match is None:
+        return None
+    network, _ = parse_demand_id(match[1])
+    link = EnterpriseLink(match[1], digest_of(token.strip()))
+    return Caller(f"lde-{match[1]}", f"enterprise:{match[1]}", "enterprise", network, None, "enterprise link", link)
+
+
+def require_link(caller: Caller, demand: str, state: DemandState) -> None:
+    """Let an enterprise's link pass only to the very demand whose submission names its digest. Raises NotFound demand_not_found."""
+    if caller.link is None:
+        return
+    if caller.link.demand != demand or not hmac.compare_digest(caller.link.digest, state.link or _NO_DIGEST):
+        raise NotFound("demand_not_found")
+
+
+def standing_of(caller: Caller, directory: Directory) -> Standing:
+    """What the rules of a demand may know of a caller. Raises NotFound for a caller without a network."""
+    network = directory.networks.get(caller.network or "")
+    if network is None:
+        raise NotFound("demand_not_found")
+    node = caller.node if caller.node is not None and network.has(caller.node) else None
+    return Standing(role=_ACTING.get(caller.role, "other"), party=caller.party, network=network, node=node)
+
+
+def require_role(caller: Caller, *roles: Role | Literal["enterprise"]) -> None:
     """Let only these roles pass. Raises Refused forbidden."""
     if caller.role not in roles:
         raise Refused("forbidden")

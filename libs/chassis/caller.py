@@ -12,7 +12,7 @@ from fastapi.security.http import HTTPBase
 from starlette.datastructures import State
 from starlette.requests import Request
 
-from libs.chassis.auth import Caller, authenticate
+from libs.chassis.auth import Caller, authenticate, enterprise_caller
 from libs.chassis.follower import DirectoryFollower
 from libs.chassis.limits import ALLOWANCE, RateLimits
 from libs.events.errors import Refused
@@ -26,7 +26,9 @@ class BearerKey(HTTPBase):
     Reads `app.state.follower` and `app.state.rate_limits`. Raises Refused (key_*), RegistryStale, RateLimited.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, links: bool = False) -> None:
+        """`links`: an enterprise's own link to one demand passes, too; the route must see to `require_link` once the demand is read."""
+        self.links = links
         super().__init__(
             scheme="bearer",
             scheme_name="machine_key",
@@ -40,7 +42,10 @@ class BearerKey(HTTPBase):
         state = request.app.state
         follower: DirectoryFollower = state.follower
         follower.check_fresh()
-        caller = authenticate(follower.directory, request.headers.get("authorization"), datetime.now(UTC))
+        header = request.headers.get("authorization")
+        caller = enterprise_caller(header) if self.links else None
+        if caller is None:
+            caller = authenticate(follower.directory, header, datetime.now(UTC))
         limits: RateLimits = state.rate_limits
         request.scope[ALLOWANCE] = limits.check(caller.key_id)
         return caller
@@ -78,3 +83,9 @@ IncomingDep = Annotated[Incoming, Depends(CommandKey())]
 
 CallerDep = Annotated[Caller, Depends(BearerKey())]
 """Use as a parameter of every endpoint: `async def show(caller: CallerDep)`."""
+
+LinkedIncomingDep = Annotated[Incoming, Depends(CommandKey(links=True))]
+"""For commands the enterprise itself may give by its link."""
+
+LinkedCallerDep = Annotated[Caller, Depends(BearerKey(links=True))]
+"""For reads the enterprise itself may make by its link."""

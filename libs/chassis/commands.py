@@ -18,11 +18,13 @@ from typing import Protocol
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from libs.chassis.auth import Caller
 from libs.chassis.keyring import DataKey, seal_text
 from libs.chassis.telemetry import inject
-from libs.demand import INITIAL, DemandState, evolve
+from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
 from libs.events import Actor, Event, EventStore, NotFound, Refused, Sealed
 from libs.events.algorithms import mac
+from libs.events.commit import ActorKind
 from libs.events.execute import Done, Fold, Order, advance, execute, read_commit
 from libs.events.names import command_id, demand_subject
 
@@ -145,3 +147,14 @@ def _order(
         known=fold,
         headers=call.headers,
     )
+
+
+def actor_of(caller: Caller) -> Actor:
+    """Who acts, by pseudonymous ids: the party behind the key, its role and node; an enterprise by its own link."""
+    kind: ActorKind = "partner" if caller.role in ("partner", "enterprise") else "person"
+    return Actor(kind=kind, id=caller.party, role=caller.role, node=caller.node)
+
+
+def timing_of(desk: CommandDesk, standing: Standing, state: DemandState) -> Timing:
+    """The time of a command on a demand and the clocks it counts by: the demo clocks for sample demands."""
+    return Timing(desk.now(), standing.network.clocks(state.sample))

@@ -88,7 +88,7 @@ def _documented(status: int) -> dict[str, Any]:
 
 
 PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    status: _documented(status) for status in (400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503)
+    status: _documented(status) for status in (400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 429, 500, 503)
 }
 """For `responses=`: every problem status an endpoint may answer. `build_app` documents them on all routes."""
 

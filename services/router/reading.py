@@ -17,7 +17,7 @@ from libs.directory import Directory
 from libs.events import DemandAssigned, NotFound, Refused
 from libs.events.execute import Fold, advance, read_commit
 from libs.events.names import demand_subject
-from services.router.api import AssignmentId, DemandId, RoomsDep, require_visible
+from services.router.commanding import AssignmentId, DemandId, RoomsDep, require_visible
 from services.router.policy import explain_node
 from services.router.rooms import Rooms
 from services.router.shapes import AssignmentDetail, AssignmentStatusCode, WhyAnswer, Worklist, WorklistEntry
@@ -144,7 +144,7 @@ async def _assignment(rooms: Rooms, caller: Caller, demand: str, assignment: str
                 made = event, commit.version
     if fold.version == 0:
         raise NotFound("demand_not_found")
-    require_visible(caller, rooms.follower.directory, fold.state)
+    require_visible(caller, rooms.follower.directory, demand, fold.state)
     found = fold.state.assignment(assignment)
     if found is None or made is None:
         raise NotFound("assignment_not_found")

@@ -1,67 +1,15 @@
-"""What nodes send and get: the wire shapes of the router with their examples. Unknown members are refused."""
+"""What the router tells: worklists, assignments and why they were made. What it is told is in `inputs.py`."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field
 
 from libs.events import Basis, Explanation
-from libs.events.demand import ResolveResult, ReturnReason
 
-Note = Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
-Clause = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z.()§/-]+$")]
-AssignmentStatusCode = Literal["open", "accepted", "returned", "recalled", "resolved"]
-
-
-class Strict(BaseModel):
-    """Unknown members are a mistake of the sender, so they are refused rather than dropped."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AcceptanceInput(Strict):
-    """Accept the assignment (签收). Nothing more to say."""
-
-
-class ReturnInput(Strict):
-    """Return the assignment (退回) with a coded reason; the clause names the rule it rests on, the note explains."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"reason": "out_of_category", "clause": "3.2", "note": "样例说明：需要计量校准，本窗口不提供。"}]}
-    )
-
-    reason: ReturnReason = Field(description="退回原因代码 · coded reason, list `return_reasons`")
-    clause: Clause | None = Field(None, description="依据条款编号 · number of the clause it rests on")
-    note: Note | None = Field(None, description="说明，加密保存 · explanation, stored encrypted")
-
-
-class ProgressInput(Strict):
-    """Tell how far it is (办理进展)."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"note": "样例进展：已约企业周三上门取样。"}]})
-
-    note: Note = Field(description="进展，加密保存 · progress, stored encrypted")
-
-
-class ResolutionInput(Strict):
-    """Finish with a result (办结)."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"result": "solved", "note": "样例结果：检测报告已出具。"}]})
-
-    result: ResolveResult = Field(description="办理结果代码 · coded result, list `resolve_results`")
-    note: Note = Field(description="办理说明，加密保存 · what was done, stored encrypted")
-
-
-class AssignmentReceipt(BaseModel):
-    """Answer to a command: where the demand stood right after it. A replay gets the same."""
-
-    id: str = Field(description="诉求号 · demand id")
-    version: int = Field(description="诉求版本 · demand version")
-    status: str = Field(description="诉求状态 · demand status", examples=["in_progress"])
-    assignment: str = Field(description="派单号 · assignment id", examples=["a1"])
-    node: str = Field(description="承办节点 · the assignment's node")
+AssignmentStatusCode = Literal["open", "accepted", "returned", "lapsed", "forwarded", "recalled", "resolved"]
 
 
 class WorklistEntry(BaseModel):

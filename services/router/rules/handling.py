@@ -212,7 +212,9 @@ def request_extension(state: DemandState, command: RequestExtension) -> Events:
     if extension.granted >= rule.times:
         raise Refused("extension_used_up")
     due = state.deadlines.get("resolve")
-    if due is None or at > calendar.before(due.at, rule.asked_before):
+    # A limit of hours has no working day before it: then any moment before it is early enough.
+    hours = due is not None and due.counting == "elapsed" and rule.asked_before.unit == "wd"
+    if due is None or at > (due.at if hours else calendar.before(due.at, rule.asked_before)):
         raise Refused("extension_too_late")
     if calendar.after(due.at, command.span) > calendar.after(due.at, rule.most) or command.span.amount == 0:
         raise Refused("extension_too_long", field="span")
