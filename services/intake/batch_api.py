@@ -17,15 +17,15 @@ from starlette.types import Receive, Scope, Send
 
 from libs.chassis.auth import require_role
 from libs.chassis.caller import IncomingDep
-from libs.chassis.commands import trace_headers
+from libs.chassis.commands import actor_of, trace_headers
 from libs.chassis.edge import Upload
 from libs.chassis.field_errors import FieldError, field_errors
 from libs.chassis.problems import PROBLEM_RESPONSES, problem_response
 from libs.events import Unavailable
-from services.intake.api import SUBMITTERS, actor_of
 from services.intake.batch import BYTES, FORMATS, BadFile, BatchFile, Format, read_csv, read_lines
 from services.intake.batch_run import Batch, BatchRun, Outcome
 from services.intake.batch_sheet import read_workbook
+from services.intake.commanding import SUBMITTERS
 from services.intake.rooms import Rooms
 from services.intake.shapes import ImportedDemand
 from services.intake.submission import network_of, open_cell

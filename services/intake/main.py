@@ -18,6 +18,7 @@ from libs.chassis.randomness import Randomness
 from libs.chassis.settings import BadSetting, read_secret
 from services.intake.api import routes, submissions
 from services.intake.batch_api import UPLOAD, BatchHall, batches
+from services.intake.enterprise_api import wishes
 from services.intake.rooms import Rooms
 from services.intake.settings import IntakeSettings
 
@@ -59,7 +60,7 @@ def create_app(settings: IntakeSettings) -> FastAPI:
         title_en="intake",
         settings=settings,
         lifespan=lifespan,
-        routes=[submissions, routes, batches],
+        routes=[submissions, routes, wishes, batches],
         readiness=readiness,
         uploads=(UPLOAD,),
         rate=settings.rate,

@@ -144,10 +144,11 @@ class WithdrawalInput(Strict):
 
 
 class Links(BaseModel):
-    """Where to read on."""
+    """Where to read on. `enterprise` is the enterprise's own page and goes to the submitter alone: hand it on, or print its QR code."""
 
     demand: str
     trail: str
+    enterprise: str | None = None
 
 
 class Receipt(BaseModel):
@@ -156,4 +157,5 @@ class Receipt(BaseModel):
     id: str
     version: int
     status: str
+    due: datetime | None = None
     links: Links

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic_core import to_json
 
-from libs.chassis.auth import Caller
+from libs.chassis.auth import Caller, digest_of, enterprise_token
 from libs.chassis.commands import CommandDesk, request_mac, sealer
 from libs.chassis.keyring import KeyPool
 from libs.demand import INITIAL, DemandState, evolve
@@ -77,6 +77,7 @@ async def submit(
         description=seal("description", body.description),
         requester=seal("requester", to_json(body.requester).decode()),
         submitter_node=caller.node,
+        link=digest_of(enterprise_token(demand, salt=salt)),
         received_at=former.received_at if former is not None else None,
     )
     command = SubmitDemand(event, history_imported(former, seal) if former is not None else None)
