@@ -15,6 +15,7 @@ KEEPER = "keeper"
 USERS = (KEEPER, *SERVICES)
 
 REGISTRY = "REGISTRY"
+PRIVACY = "PRIVACY"
 TIMERS = "TIMERS"
 TIMERS_CONSUMER = "router_timers"
 
@@ -33,10 +34,10 @@ def may_publish(user: str, cells: Iterable[str]) -> list[str]:
     """List the subjects a user may publish to, sorted; the JetStream API is subjects too."""
     demands = [demand_stream(cell) for cell in cells]
     subjects = {"$JS.API.INFO"}
-    for stream in [REGISTRY, TIMERS, *demands]:
+    for stream in [REGISTRY, PRIVACY, TIMERS, *demands]:
         subjects.add(f"$JS.API.STREAM.INFO.{stream}")
     if user == KEEPER:
-        subjects |= {f"$JS.API.STREAM.CREATE.{stream}" for stream in [REGISTRY, TIMERS, *demands]}
+        subjects |= {f"$JS.API.STREAM.CREATE.{stream}" for stream in [REGISTRY, PRIVACY, TIMERS, *demands]}
         return sorted(subjects)
     subjects |= _read(REGISTRY) | _consume(REGISTRY)
     if user in {"intake", "router", "tracker"}:
@@ -46,7 +47,7 @@ def may_publish(user: str, cells: Iterable[str]) -> list[str]:
     if user in {"intake", "router"}:
         subjects.add("demand.>")
     if user == "router":
-        subjects |= _keep_timers()
+        subjects |= _keep_timers() | _read(PRIVACY) | _consume(PRIVACY) | {"privacy.>"}
     if user == "registry":
         subjects.add("registry.>")
     return sorted(subjects)

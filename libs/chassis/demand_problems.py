@@ -148,6 +148,14 @@ DEMAND_RULES: Final = (
         "须先由一人申请，再由另一人审批。",
         "One person asks, another approves.",
     ),
+    _K(
+        "erase_the_whole",
+        409,
+        "请从整体诉求申请删除",
+        "Erase the whole",
+        "分项与整体共用密钥，请对整体诉求申请。",
+        "A part shares the key of the whole; ask there.",
+    ),
     _K("merge_into_itself", 422, "不能并入自己", "Merged into itself", "请选择另一件诉求。", "Choose another demand."),
     _K(
         "merge_into_younger",

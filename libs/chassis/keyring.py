@@ -179,6 +179,10 @@ class KeyRing:
             found.update(await self._read(missing))
         return found
 
+    def forget(self, key_id: str) -> None:
+        """Drop a key that was destroyed."""
+        self._cache.pop(key_id, None)
+
     def remember(self, key: DataKey) -> None:
         """Keep a key that is known to be stored, so that reading back one's own demand costs no query."""
         self._cache[key.key_id] = key

@@ -14,6 +14,8 @@ from libs.events.errors import NotFound
 PARTITIONS: Final = 64
 REGISTRY_STREAM: Final = "REGISTRY"
 REGISTRY_SUBJECTS: Final = "registry.>"
+PRIVACY_STREAM: Final = "PRIVACY"
+PRIVACY_SUBJECTS: Final = "privacy.>"
 TIMERS_STREAM: Final = "TIMERS"
 TIMERS_SUBJECTS: Final = "timer.>"
 TIMERS_CONSUMER: Final = "router_timers"
@@ -77,6 +79,11 @@ def timer_target(demand: str) -> str:
     return f"timer.due.{network}.{partition(demand):02d}.{demand}"
 
 
+def privacy_subject(demand: str) -> str:
+    """`privacy.<network>.<demand>`: where the order to destroy a demand's key stands. Raises NotFound."""
+    return f"privacy.{parse_demand_id(demand)[0]}.{demand}"
+
+
 def demand_of(subject: str) -> str:
     """The demand id at the end of its subject, or of its timer's."""
     return subject.rpartition(".")[2]
@@ -99,6 +106,8 @@ def stream_of(subject: str) -> str:
         return demand_stream(rest.partition(".")[0])
     if head == "registry":
         return REGISTRY_STREAM
+    if head == "privacy":
+        return PRIVACY_STREAM
     raise NotFound("unknown_subject")
 
 

@@ -16,7 +16,15 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StoreCompre
 from nats.js.errors import APIError, NotFoundError
 
 from libs.events.errors import Unavailable
-from libs.events.names import REGISTRY_STREAM, REGISTRY_SUBJECTS, TIMERS_STREAM, TIMERS_SUBJECTS, demand_stream
+from libs.events.names import (
+    PRIVACY_STREAM,
+    PRIVACY_SUBJECTS,
+    REGISTRY_STREAM,
+    REGISTRY_SUBJECTS,
+    TIMERS_STREAM,
+    TIMERS_SUBJECTS,
+    demand_stream,
+)
 
 MAX_MESSAGE: Final = 256 * 1024
 DEDUP_WINDOW: Final = 120.0
@@ -80,9 +88,10 @@ def timers_config(replicas: int) -> StreamConfig:
 
 
 def expected_streams(cells: Sequence[str], replicas: int) -> list[StreamConfig]:
-    """REGISTRY, TIMERS and one DEMANDS stream per cell."""
+    """REGISTRY, PRIVACY, TIMERS and one DEMANDS stream per cell."""
     return [
         expected_config(REGISTRY_STREAM, [REGISTRY_SUBJECTS], replicas),
+        expected_config(PRIVACY_STREAM, [PRIVACY_SUBJECTS], replicas),
         timers_config(replicas),
         *(expected_config(demand_stream(cell), [f"demand.{cell}.>"], replicas) for cell in cells),
     ]

@@ -16,7 +16,8 @@ from libs.chassis.ground import Ground, open_ground
 from libs.chassis.keyring import Kek, KeyRing
 from libs.chassis.settings import BadSetting, read_secret
 from libs.directory import Directory
-from services.router import api, reading
+from libs.events.privacy import PrivacyLedger
+from services.router import api, assisting, erasing, reading, supervising
 from services.router.cases import OpenLoad
 from services.router.cells import CellRouters
 from services.router.consumers import CellRouter
@@ -43,6 +44,8 @@ def create_app(settings: RouterSettings) -> FastAPI:
             store, follower = ground.store, ground.follower
             engine = create_engine(settings, pool_size=CONNECTIONS)
             stack.push_async_callback(engine.dispose)
+            ledger = PrivacyLedger(store)
+            await erasing.reapply(ledger, engine)
             ownership = PartitionOwnership(engine, every=settings.balance_seconds)
             meters = Meters(app.state.metrics, lambda: len(ownership.parts))
             load, keys = OpenLoad(), KeyRing(engine, kek)
@@ -64,7 +67,7 @@ def create_app(settings: RouterSettings) -> FastAPI:
             follower.on_change(cells.directory_changed)
             app.state.engine = engine
             app.state.cells = cells
-            app.state.rooms = Rooms(CommandDesk(store, keys, _now, secrets.token_bytes), engine, follower)
+            app.state.rooms = Rooms(CommandDesk(store, keys, _now, secrets.token_bytes), engine, follower, ledger)
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
@@ -81,7 +84,7 @@ def create_app(settings: RouterSettings) -> FastAPI:
         title_en="router",
         settings=settings,
         lifespan=lifespan,
-        routes=[reading.routes, api.routes],
+        routes=[reading.routes, api.routes, assisting.routes, supervising.routes, erasing.routes],
         readiness=readiness,
         rate=settings.rate,
     )

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.commands import CommandDesk
 from libs.chassis.follower import DirectoryFollower
+from libs.events.privacy import PrivacyLedger
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +18,4 @@ class Rooms:
     desk: CommandDesk
     engine: AsyncEngine
     follower: DirectoryFollower
+    ledger: PrivacyLedger

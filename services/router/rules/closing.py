@@ -96,14 +96,18 @@ class ApproveErasure:
 
 
 def resolve(state: DemandState, command: ResolveDemand) -> Events:
-    """A result and evidence fit for the category: a service record or a file, as the taxonomy says. Parts first, if they join."""
+    """A result and evidence fit for the category: a service record, or a file of the network's side, as the taxonomy says.
+
+    What the enterprise sent in shows nothing done. Parts first, if they join.
+    """
     found = held(state, command.assignment, command.by, "ResolveDemand")
     require_files(state, command.evidence)
     if state.join == "all" and any(part.ended is None for part in state.parts):
         raise Refused("parts_not_ended")
     category = command.by.network.category(state.category) if state.category is not None else None
     fits = category.evidence if category is not None else ("file", "service")
-    if not (("file" in fits and command.evidence) or ("service" in fits and state.services)):
+    shown = any(state.files[file] == "node" for file in command.evidence)
+    if not (("file" in fits and shown) or ("service" in fits and state.services)):
         raise Refused("evidence_missing", field="evidence")
     timing = command.timing
     resolved = DemandResolved(assignment=found.id, node=found.node, result=command.result, note=command.note, evidence=command.evidence)
@@ -175,6 +179,10 @@ def request_erasure(state: DemandState, command: RequestErasure) -> Events:
     """Of an ended demand only; the hub or the bureau."""
     require_allowed(state, "RequestErasure")
     _require_hub(command.by)
+    if state.parent is not None:
+        raise Refused("erase_the_whole")  # a part is sealed under the key of the whole
+    if any(part.ended is None for part in state.parts):
+        raise Refused("parts_not_ended")
     if state.erasure_asked_by is not None:
         raise Refused("erasure_requested_already")
     return (ErasureRequested(requested_by=command.by.party, reason=command.reason),)

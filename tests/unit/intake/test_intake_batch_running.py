@@ -76,6 +76,9 @@ class Keys:
             raise NotFound("key_not_found")
         return self.taken[key_id]
 
+    def forget(self, key_id: str) -> None:
+        """Nothing is kept."""
+
     def remember(self, key: DataKey) -> None:
         self.taken[key.key_id] = key
 
