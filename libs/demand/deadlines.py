@@ -22,6 +22,9 @@ ROUTING_PATIENCE: Final = timedelta(seconds=60)
 BOUNDS: Final[frozenset[Limit]] = frozenset({"return", "reopen"})
 """Deadlines that only bound what may still be asked: nothing happens when they pass."""
 
+PAUSES: Final[tuple[Limit, ...]] = ("complete", "resume")
+"""Deadlines at which a pause ends."""
+
 NET: Final[frozenset[Limit]] = frozenset({"answer", "resolve", "warn", "chase"})
 """Deadlines on the net clock: they stand still while it does."""
 
@@ -131,10 +134,17 @@ def with_warning(timing: Timing, resolve: Deadline, at: datetime) -> dict[Limit,
 
 
 def after_pause(state: DemandState, timing: Timing) -> tuple[int, dict[Limit, Deadline]]:
-    """How much working time the pause took, and the net deadlines moved by exactly what was left of them when it began."""
-    since, at, calendar = state.paused_since, timing.at(state), timing.clocks.calendar
+    """How much working time the pause took, and the net deadlines moved by exactly what was left of them when it began.
+
+    A pause is over at the moment that was set for its end, however late somebody notices.
+    """
+    since, calendar = state.paused_since, timing.clocks.calendar
     if since is None:
         return 0, {}
+    at = timing.at(state)
+    for limit in PAUSES:
+        if limit in state.deadlines:
+            at = max(min(at, state.deadlines[limit].at), since)
     moved: dict[Limit, Deadline] = {}
     for limit, deadline in state.deadlines.items():
         if limit in NET and deadline.at > since:

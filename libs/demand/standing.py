@@ -18,7 +18,7 @@ ActorRole = Literal["enterprise", "partner", "clerk", "coordinator", "bureau", "
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One actor in one network. `demand`: the only demand an enterprise's link opens."""
+    """One actor in one network. An enterprise's link opens one demand only; the shell has seen to it that it is this one."""
 
     role: ActorRole
     party: str

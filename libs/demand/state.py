@@ -185,16 +185,15 @@ class OwnActDone:
     assignment: str
     node: str
     at: datetime
-    status: Status
-    holder: Holder | None
-    assignments: tuple[Assignment, ...]
-    deadlines: Mapping[Limit, Deadline]
-    assistances: tuple[Assistance, ...]
+    before: DemandState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DemandState:
-    """Folded history. `status` None means that the demand does not exist yet. `at` is the time of the last commit."""
+    """Folded history. `status` None means that the demand does not exist yet. `at` is the time of the last commit.
+
+    The one value without slots: `libs.demand.changing` copies its members at once, and evolve copies it for every event.
+    """
 
     status: Status | None = None
     at: datetime | None = None
@@ -263,9 +262,15 @@ class DemandState:
 
     @property
     def returned_by(self) -> tuple[str, ...]:
-        """Nodes that returned this demand or let it lapse, in order: routing does not choose them again."""
+        """Nodes that returned this demand or let it lapse, in order."""
         gone = (AssignmentStatus.RETURNED, AssignmentStatus.LAPSED)
         return tuple(a.node for a in self.assignments if a.status in gone)
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Nodes routing does not choose again, once each: `returned_by`, and those whose resolution was overruled for another node."""
+        gone = (AssignmentStatus.RETURNED, AssignmentStatus.LAPSED, AssignmentStatus.RESOLVED)
+        return tuple(dict.fromkeys(a.node for a in self.assignments if a.status in gone))
 
     @property
     def held_by(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from libs.demand import DemandState, Standing, Timing, require_allowed, require_files, same_hands
+from libs.demand import DemandState, Standing, Status, Timing, require_allowed, require_files, same_hands
 from libs.demand.draft import Draft, Events
 from libs.events import (
     AssignmentRecalled,
@@ -207,13 +207,13 @@ def _dispute(command: DisputeResolution, state: DemandState) -> Events:
 
 
 def _reopen(command: RequestReopening, state: DemandState) -> Events:
-    """A closed demand goes back to who resolved it; a refused one is routed."""
+    """A closed demand goes back to who resolved it; a refused one is routed, whoever resolved it before."""
     _require(state, command.by, "RequestReopening")
     draft = Draft(state, command.timing)
     until = state.deadlines.get("reopen")
     if until is None or draft.at > until.at:
         raise Refused("reopening_too_late")
-    return draft.reopen("enterprise_asked", same_node=state.resolved_assignment is not None, note=command.note).done()
+    return draft.reopen("enterprise_asked", same_node=state.status is Status.CLOSED, note=command.note).done()
 
 
 def _rate(command: RateDemand, state: DemandState) -> Events:

@@ -180,7 +180,7 @@ def routing_inputs(state: DemandState, classification: Classification | None = N
         carrier=state.carrier,
         industry=state.industry,
         urgency=state.urgency,
-        returned_by=tuple(dict.fromkeys(state.returned_by)),
+        returned_by=state.passed_over,
     )
 
 

@@ -13,7 +13,8 @@ from libs.demand import AssignmentStatus, DemandState, Standing, Timing, require
 from libs.demand.deadlines import on_assignment
 from libs.demand.draft import Events
 from libs.directory import Network
-from libs.events import ArbitrationOpened, AssignmentArbitrated, NotFound, Refused, Sealed
+from libs.events import ArbitrationOpened, AssignmentArbitrated, Refused, Sealed
+from services.router.rules.holding import require_fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +36,21 @@ class ArbitrateAssignment:
 
 
 def lowest_arbiter(network: Network, parties: Sequence[str]) -> str:
-    """The lowest node that supervises every party and is none; the network's hub if there is none (then the bureau decides)."""
+    """The lowest active node that supervises every party and is none; the network's hub if there is none (then the bureau decides)."""
     known = [party for party in parties if network.has(party)]
     if not known:
         return network.hub.id
-    paths = [[above.id for above in network.path_up(party)[1:]] for party in known]
-    common = [node for node in paths[0] if all(node in path for path in paths[1:]) and node not in known]
-    return common[0] if common else network.hub.id
+    paths = [network.path_up(party)[1:] for party in known]
+    common = [node for node in paths[0] if all(node in path for path in paths[1:]) and node.id not in known]
+    return next((node.id for node in common if node.status == "active"), network.hub.id)
 
 
 def next_arbiter(network: Network, arbiter: str, parties: Sequence[str]) -> str | None:
     """The next supervisor above a silent arbiter; None if there is nobody further up."""
     if not network.has(arbiter):
         return network.hub.id
-    return next((above.id for above in network.path_up(arbiter)[1:] if above.id not in parties), None)
+    above = (node for node in network.path_up(arbiter)[1:] if node.id not in parties)
+    return next((node.id for node in above if node.status == "active" or node.id == network.hub.id), None)
 
 
 def parties_of(state: DemandState) -> tuple[str, ...]:
@@ -57,8 +59,10 @@ def parties_of(state: DemandState) -> tuple[str, ...]:
 
 
 def open_arbitration(state: DemandState, command: OpenArbitration) -> Events:
-    """Hand over to the arbiter, to decide the same working day."""
+    """Hand over to the arbiter, to decide the same working day; once."""
     require_allowed(state, "AssignDemand")
+    if state.arbitration is not None:
+        raise Refused("illegal_transition")
     parties, timing = parties_of(state), command.timing
     opened = ArbitrationOpened(arbiter=lowest_arbiter(command.network, parties), parties=parties, cause="return_budget")
     return (opened, timing.set({"arbitrate": timing.after(timing.at(state), timing.clocks.rules.arbitration)}))
@@ -75,15 +79,10 @@ def arbitrate(state: DemandState, command: ArbitrateAssignment) -> Events:
     at_hub = open_case.arbiter == by.network.hub.id
     if not (by.acts_for(open_case.arbiter) and by.role == "coordinator") and not (at_hub and by.role == "bureau"):
         raise Refused("wrong_actor")
-    if not by.network.has(command.node):
-        raise NotFound("node_not_found")
-    found = by.network.node(command.node)
-    kind = by.network.kind(found)
-    if not (kind.assignable or kind.hub) or found.status != "active":
-        raise Refused("node_not_available", field="node")
+    require_fit(by, command.node, command.timing)
     decided = AssignmentArbitrated(
         assignment=state.next_assignment,
-        node=found.id,
+        node=command.node,
         arbiter=open_case.arbiter,
         parties=open_case.parties,
         category=state.category,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from zoneinfo import ZoneInfo
 
-from libs.demand import AssignmentStatus, DemandState, Standing, Timing, require_allowed
+from libs.demand import HELD, DemandState, Standing, Timing, require_allowed
 from libs.demand.deadlines import on_assignment
 from libs.demand.draft import Draft, Events
 from libs.demand.state import Assignment
@@ -29,7 +28,7 @@ from libs.events import (
 )
 from libs.events.demand import ForwardReason, RefusalReason, ReturnReason
 from services.router.rules.arbitrating import lowest_arbiter
-from services.router.rules.holding import held
+from services.router.rules.holding import held, require_fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +164,15 @@ def reclassify(state: DemandState, command: ReclassifyDemand) -> Events:
     """A person's category. Deadlines to answer and resolve stay as promised: a change of category is no way to gain time."""
     require_allowed(state, "ReclassifyDemand")
     assert state.holder is not None
-    if not (command.by.supervises(state.holder.node) or (command.by.role == "coordinator" and command.by.acts_for(state.holder.node))):
+    by = command.by
+    if not (by.supervises(state.holder.node) or (by.role == "coordinator" and _hub_itself(by, state.holder.node))):
         raise Refused("wrong_actor")
-    if command.by.network.category(command.category) is None:
+    category = by.network.category(command.category)
+    if category is None:
         raise Refused("unknown_category", field="category")
-    if command.category == state.category:
+    if category.code == state.category:
         raise Refused("nothing_to_correct", field="category")
-    draft = Draft(state, command.timing).add(DemandClassified(category=command.category, by="person"))
+    draft = Draft(state, command.timing).add(DemandClassified(category=category.code, by="person"))
     draft.resume("holder_changed")
     current = draft.state.current
     if current is not None:
@@ -184,7 +185,7 @@ def refuse(state: DemandState, command: RefuseDemand) -> Events:
     require_allowed(state, "RefuseDemand")
     assert state.holder is not None
     holder, by = state.holder.node, command.by
-    if not (by.supervises(holder) or (by.network.has(holder) and by.network.kind(by.network.node(holder)).hub and by.acts_for(holder))):
+    if not (by.supervises(holder) or _hub_itself(by, holder)):
         raise Refused("wrong_actor")
     draft = Draft(state, command.timing)
     current = state.current
@@ -195,9 +196,14 @@ def refuse(state: DemandState, command: RefuseDemand) -> Events:
 
 
 def release(state: DemandState, command: ReleaseHolder) -> Events:
-    """Nothing if the assignment has ended meanwhile. The clocks are not touched: only who is accountable changes."""
+    """Nothing if the assignment has ended meanwhile. The clocks are not touched: only who is accountable changes.
+
+    Nor if the desk has it because nobody else fits: routing would give it to the desk again, for ever.
+    """
     current = state.current
-    if current is None or current.id != command.assignment or current.status not in (AssignmentStatus.OPEN, AssignmentStatus.ACCEPTED):
+    if current is None or current.id != command.assignment or current.status not in HELD:
+        return ()
+    if current.last_resort and current.node == state.desk:
         return ()
     require_allowed(state, "ReleaseHolder")
     draft = Draft(state, command.timing).resume("holder_changed")
@@ -216,6 +222,8 @@ def give_back(state: DemandState, command: ReturnAssignment) -> Events:
     """Return with a reason, in time, and not what arbitration or the last resort gave."""
     found = held(state, command.assignment, command.by, "ReturnAssignment")
     _require_may_leave(state, found, command.timing)
+    if found.last_resort and found.node == state.desk:
+        raise Refused("last_resort_cannot_return")
     if command.reason is None:
         raise Refused("return_reason_missing", field="reason")
     return (AssignmentReturned(assignment=found.id, node=found.node, reason=command.reason, clause=command.clause, note=command.note),)
@@ -237,18 +245,6 @@ def forward(state: DemandState, command: ForwardAssignment) -> Events:
         assignment=found.id, node=found.node, to=to, next=state.next_assignment, reason=command.reason, note=command.note
     )
     return (forwarded, on_assignment(state, timing, category=state.category, at_desk=False))
-
-
-def require_fit(by: Standing, node: str, timing: Timing) -> None:
-    """Raise Refused unless a demand may be given to the node today: it exists, takes assignments, is active and in force."""
-    network = by.network
-    if not network.has(node):
-        raise NotFound("node_not_found")
-    found = network.node(node)
-    kind = network.kind(found)
-    day = timing.now.astimezone(ZoneInfo(network.content.network.time_zone)).date()
-    if not (kind.assignable or kind.hub) or found.status != "active" or not found.in_force(day):
-        raise Refused("node_not_available", field="node")
 
 
 def name_handler(state: DemandState, command: NameHandler) -> Events:
@@ -287,8 +283,11 @@ def take_back(state: DemandState, command: TakeBackAct) -> Events:
 def _require_may_leave(state: DemandState, found: Assignment, timing: Timing) -> None:
     if found.binding:
         raise Refused("binding_assignment")
-    if found.last_resort and found.node == state.desk:
-        raise Refused("last_resort_cannot_return")
     until = state.deadlines.get("return")
     if until is not None and timing.at(state) > until.at:
         raise Refused("return_too_late")
+
+
+def _hub_itself(by: Standing, holder: str) -> bool:
+    """Tell whether a hub holds the demand and this actor acts for it: no other node judges what it was given."""
+    return by.network.has(holder) and by.network.kind(by.network.node(holder)).hub and by.acts_for(holder)

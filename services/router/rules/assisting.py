@@ -9,8 +9,7 @@ from libs.demand.draft import Events
 from libs.demand.state import ASSISTING
 from libs.events import AssistanceAccepted, AssistanceDeclined, AssistanceDelivered, AssistanceRequested, NotFound, Refused, Sealed
 from libs.events.assisting import DeclineReason
-from services.router.rules.assigning import require_fit
-from services.router.rules.holding import held
+from services.router.rules.holding import held, require_fit
 
 MOST_AT_ONCE = 10
 """Nodes that may assist at the same time."""

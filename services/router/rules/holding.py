@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from libs.demand import Assignment, DemandState, Standing, require_allowed, require_current
-from libs.events import NotFound
+from zoneinfo import ZoneInfo
+
+from libs.demand import Assignment, DemandState, Standing, Timing, require_allowed, require_current
+from libs.events import NotFound, Refused
 
 
 def held(state: DemandState, assignment: str, by: Standing, command: str) -> Assignment:
@@ -23,3 +25,15 @@ def holder_of(state: DemandState, command: str) -> str:
     require_allowed(state, command)
     assert state.holder is not None
     return state.holder.node
+
+
+def require_fit(by: Standing, node: str, timing: Timing) -> None:
+    """Raise Refused unless a demand may be given to the node today: it exists, takes assignments, is active and in force."""
+    network = by.network
+    if not network.has(node):
+        raise NotFound("node_not_found")
+    found = network.node(node)
+    kind = network.kind(found)
+    day = timing.now.astimezone(ZoneInfo(network.content.network.time_zone)).date()
+    if not (kind.assignable or kind.hub) or found.status != "active" or not found.in_force(day):
+        raise Refused("node_not_available", field="node")

@@ -53,10 +53,14 @@ class MergeDemand:
 
 @dataclass(frozen=True, slots=True)
 class UnmergeDemand:
-    """A person, or the system because the older demand ended without an answer, undoes the merge."""
+    """A person, or the system because the older demand ended without an answer, undoes the merge.
+
+    `into`: the older demand that ended. News of it may come when the merge it is about is undone already, and another one stands.
+    """
 
     reason: UnmergeReason
     by: Standing | None
+    into: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,8 @@ def merge(state: DemandState, command: MergeDemand) -> Events:
         raise Refused("merge_target_ended", field="into")
     if state.parts or state.parent is not None:
         raise Refused("merge_of_parts")
-    draft = Draft(state, command.timing)
-    current = state.current
+    draft = Draft(state, command.timing).resume("holder_changed")
+    current = draft.state.current
     if current is not None:
         draft.add(AssignmentRecalled(assignment=current.id, node=current.node, reason="merged"))
     return draft.add(DemandMerged(into=command.into, by=command.by.party, note=command.note)).done()
@@ -123,7 +127,7 @@ def merge(state: DemandState, command: MergeDemand) -> Events:
 
 def unmerge(state: DemandState, command: UnmergeDemand) -> Events:
     """A person of the hub's desk, or the system."""
-    if command.by is None and state.status is not Status.MERGED:
+    if command.by is None and (state.status is not Status.MERGED or command.into not in (None, state.merged_into)):
         return ()
     require_allowed(state, "UnmergeDemand")
     assert state.merged_into is not None
@@ -150,7 +154,8 @@ def split(state: DemandState, command: SplitDemand) -> Events:
     if not 2 <= len(command.parts) <= MOST_PARTS:
         raise Refused("split_parts_number", field="parts")
     for number, part in enumerate(command.parts):
-        if part.category is not None and command.by.network.category(part.category) is None:
+        category = command.by.network.category(part.category) if part.category is not None else None
+        if part.category is not None and (category is None or category.code != part.category):
             raise Refused("unknown_category", field=f"parts.{number}.category")
         if command.by.network.region(part.region) is None:
             raise Refused("unknown_region", field=f"parts.{number}.region")
