@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from stdnum.cn import uscc
 
+from cli.sample.plans import PLANS
+
 TRADES: Final = ("注塑", "压铸", "紧固件", "模具", "针织", "文具", "水暖阀门", "小家电", "轴承", "汽车内饰", "磁性材料", "食品机械")
 PLACES: Final = ("甬江", "东海", "四明", "三江", "姚江", "月湖", "象湾", "天一")
 
@@ -29,29 +31,43 @@ TEMPLATES: Final[tuple[tuple[str, str, str | None], ...]] = (
 )
 
 
-def demands(places: list[tuple[str, str | None]], seed: int) -> Iterator[dict[str, Any]]:
-    """Yield demand bodies without end; `places` are (region, carrier) pairs of the network."""
+def bodies(places: list[tuple[str, str | None]], seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (plan, demand body) without end, plan after plan; `places` are (region, carrier) pairs of the network.
+
+    The plan `repeated` asks what `twin` asked, in other words, as the same enterprise.
+    """
     chance = random.Random(seed)  # noqa: S311 sample data
+    twin: dict[str, Any] = {}
     while True:
-        trade, name = chance.choice(TRADES), chance.choice(PLACES)
-        title, description, category = chance.choice(TEMPLATES)
-        region, carrier = chance.choice(places)
-        stem = "91330200MA" + "".join(chance.choice("23456789ABCDEFGH") for _ in range(7))
-        body: dict[str, Any] = {
-            "channel": chance.choice(("web", "wechat", "phone", "counter", "partner")),
-            "title": title.format(trade=trade),
-            "description": "样例诉求：" + description.format(trade=trade),
-            "region": region,
-            "urgency": chance.choices(("normal", "urgent", "critical"), (80, 17, 3))[0],
-            "sample": True,
-            "requester": {
-                "name": f"样例{name}{trade}有限公司",
-                "uscc": stem + uscc.calc_check_digit(stem),
-                "contact": {"name": "样例联系人", "phone": "0574-00000000"},
-            },
-        }
-        if carrier is not None:
-            body["carrier"] = carrier
-        if category is not None:
-            body["category"] = category
-        yield body
+        for plan in PLANS:
+            body = _body(chance, places)
+            if plan == "twin":
+                twin = body
+            if plan == "repeated":
+                body = {**twin, "channel": "phone", "title": "再次咨询：" + twin["title"]}
+            yield plan, body
+
+
+def _body(chance: random.Random, places: list[tuple[str, str | None]]) -> dict[str, Any]:
+    trade, name = chance.choice(TRADES), chance.choice(PLACES)
+    title, description, category = chance.choice(TEMPLATES)
+    region, carrier = chance.choice(places)
+    stem = "91330200MA" + "".join(chance.choice("23456789ABCDEFGH") for _ in range(7))
+    body: dict[str, Any] = {
+        "channel": chance.choice(("web", "wechat", "phone", "counter", "partner")),
+        "title": title.format(trade=trade),
+        "description": "样例诉求：" + description.format(trade=trade),
+        "region": region,
+        "urgency": chance.choices(("normal", "urgent", "critical"), (80, 17, 3))[0],
+        "sample": True,
+        "requester": {
+            "name": f"样例{name}{trade}有限公司",
+            "uscc": stem + uscc.calc_check_digit(stem),
+            "contact": {"name": "样例联系人", "phone": "0574-00000000"},
+        },
+    }
+    if carrier is not None:
+        body["carrier"] = carrier
+    if category is not None:
+        body["category"] = category
+    return body

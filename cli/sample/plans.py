@@ -1,0 +1,266 @@
+"""What happens to a sample demand, as small scripts: each shows one thing the network does. Decided from the demand alone.
+
+The plan stands in the demand's `partner_ref` (`sample/<plan>/<number>`), so a restart goes on where it was. Only demands marked `sample`
+with such a reference are touched: a person's demand never is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+Who = Literal["hub", "bureau", "partner", "enterprise"]
+Service = Literal["intake", "router"]
+_REFERENCE: Final = re.compile(r"sample/([a-z_]+)/[0-9]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A demand as its actors see it: the tracker's answer, what has happened so far, and how long it has been quiet."""
+
+    demand: Mapping[str, Any]
+    happened: Counter[str]
+    events: tuple[Mapping[str, Any], ...]
+    quiet: timedelta
+    now: datetime
+    parents: Mapping[str, str]
+    hub: str
+
+    @property
+    def id(self) -> str:
+        """The demand's id."""
+        return str(self.demand["id"])
+
+    @property
+    def holder(self) -> str:
+        """The node that holds it now."""
+        return str((self.demand.get("holder") or {}).get("node", self.hub))
+
+    @property
+    def assignment(self) -> str:
+        """Its assignment, if any."""
+        return str((self.demand.get("holder") or {}).get("assignment", ""))
+
+    def last(self, event: str) -> Mapping[str, Any]:
+        """The data of the last event of a type."""
+        return next((found["data"] for found in reversed(self.events) if found["type"] == event), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One call: by whom, at which service, path below `/v1/demands/{id}`, body. `file` sends bytes instead of JSON."""
+
+    who: Who
+    service: Service
+    path: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Done when `event` has happened `times` times. Possible in `when`; `make` None: the system does it, we wait."""
+
+    event: str
+    when: frozenset[str]
+    make: Callable[[View], Act] | None
+    times: int = 1
+    after: int = 3
+
+
+def next_act(view: View) -> Act | None:
+    """What is to be done now with this demand; None: it waits, has played its part, or is nobody's sample."""
+    found = _REFERENCE.match(str(view.demand.get("partner_ref") or ""))
+    if not view.demand.get("sample") or found is None or found[1] not in PLANS:
+        return None
+    for step in PLANS[found[1]]:
+        if view.happened[step.event] >= step.times:
+            continue
+        if step.make is None or view.demand["status"] not in step.when or view.quiet < timedelta(seconds=step.after):
+            return None
+        return step.make(view)
+    return None
+
+
+def _node(path: str, body: Mapping[str, Any] | None = None) -> Callable[[View], Act]:
+    return lambda view: Act("hub", "router", f"/assignments/{view.assignment}/{path}", body or {})
+
+
+def _hub(path: str, body: Mapping[str, Any]) -> Callable[[View], Act]:
+    return lambda view: Act("hub", "router", f"/{path}", body)
+
+
+def _says(path: str, body: Mapping[str, Any] | None = None, who: Who = "enterprise") -> Callable[[View], Act]:
+    return lambda view: Act(who, "intake", f"/{path}", body or {})
+
+
+def _assist(view: View) -> Act:
+    body = {"node": view.parents.get(view.holder, view.hub), "note": "样例：请协助联系服务机构。"}
+    return Act("hub", "router", f"/assignments/{view.assignment}/assistances", body)
+
+
+def _forward(view: View) -> Act:
+    body = {"to": view.parents.get(view.holder, view.hub), "reason": "better_placed", "note": "样例：由上级枢纽办理更合适。"}
+    return Act("hub", "router", f"/assignments/{view.assignment}/forwarding", body)
+
+
+def _arbitrate(view: View) -> Act:
+    parties = view.last("ArbitrationOpened").get("parties") or [view.hub]
+    return Act("hub", "router", "/arbitration", {"node": parties[0], "note": "样例裁定：属其服务区域，由其办理。"})
+
+
+def _suspend(view: View) -> Act:
+    until = (view.now + timedelta(seconds=20)).isoformat(timespec="seconds")
+    return Act("hub", "router", "/suspension", {"reason": "third_party", "until": until, "note": "样例：等待第三方检测。"})
+
+
+def _merge(view: View) -> Act:
+    suggestion = view.last("DuplicateSuggested")["suggestions"][0]
+    return Act("hub", "router", "/merge", {"into": suggestion["demand"], "note": "样例：同一件事，合并办理。"})
+
+
+def _resolve_with_file(view: View) -> Act:
+    file = view.last("EvidenceAttached")["file"]
+    return Act("hub", "router", f"/assignments/{view.assignment}/resolution", {**_RESULT, "evidence": [file]})
+
+
+def _reclassify(view: View) -> Act:
+    category = "quality" if view.demand.get("category") != "quality" else "management"
+    return Act("hub", "router", "/classification", {"category": category})
+
+
+_RESULT: Final = {"result": "solved", "note": "样例：已对接服务机构，问题解决。"}
+_TWO_PARTS: Final = {
+    "join": "lead",
+    "parts": [
+        {"title": "样例分项：检测", "description": "样例分项：联系检测机构。", "category": "quality"},
+        {"title": "样例分项：培训", "description": "样例分项：安排操作工培训。", "category": "training"},
+    ],
+}
+_ASSIGNED: Final = frozenset({"assigned"})
+_WORKING: Final = frozenset({"in_progress"})
+_HELD: Final = _ASSIGNED | _WORKING
+_RESOLVED: Final = frozenset({"resolved"})
+_CLOSED: Final = frozenset({"closed"})
+
+ACCEPT: Final = Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"))
+ANSWER: Final = Step("ProgressReported", _WORKING, _node("progress", {"note": "样例：已与企业联系，约定上门时间。"}))
+SERVE: Final = Step("ServiceRecorded", _WORKING, _node("services", {"mode": "offline", "fee": "welfare", "note": "样例：上门诊断。"}))
+RESOLVE: Final = Step("DemandResolved", _WORKING, _node("resolution", _RESULT))
+CONFIRM: Final = Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"))
+RATE: Final = Step("DemandRated", _CLOSED, _says("rating", {"grade": "satisfied"}))
+DONE: Final = (SERVE, RESOLVE, CONFIRM, RATE)
+
+
+def _return(times: int) -> Step:
+    return Step("AssignmentReturned", _ASSIGNED, _node("return", {"reason": "no_capacity", "note": "样例：本周在办已满。"}), times=times)
+
+
+PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
+    "smooth": (ACCEPT, ANSWER, *DONE),
+    "silent": (Step("AssignmentLapsed", _ASSIGNED, None), ACCEPT, *DONE),
+    "ping_pong": (_return(1), _return(2), _return(3), Step("AssignmentArbitrated", frozenset({"triage"}), _arbitrate), ACCEPT, *DONE),
+    "assisted": (
+        ACCEPT,
+        Step("AssistanceRequested", _WORKING, _assist),
+        Step("AssistanceAccepted", _WORKING, _hub("assistances/s1/acceptance", {})),
+        Step("AssistanceDelivered", _WORKING, _hub("assistances/s1/delivery", {"note": "样例：已联系两家机构。"})),
+        *DONE,
+    ),
+    "completed": (
+        ACCEPT,
+        Step("CompletionRequested", _WORKING, _node("completion-request", {"note": "样例：请补充设备清单。"})),
+        Step("CompletionProvided", frozenset({"awaiting_enterprise"}), _says("completion", {"note": "样例：清单如下。"}), after=8),
+        *DONE,
+    ),
+    "disputed": (
+        ACCEPT,
+        SERVE,
+        RESOLVE,
+        Step("ResolutionDisputed", _RESOLVED, _says("dispute", {"note": "样例：问题还没有解决。"})),
+        Step(
+            "DemandReopened",
+            frozenset({"disputed"}),
+            _hub("dispute/decision", {"upheld": True, "same_node": True, "note": "样例：请重新办理。"}),
+        ),
+        Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2, after=6),
+        CONFIRM,
+        RATE,
+    ),
+    "unconfirmed": (
+        ACCEPT,
+        SERVE,
+        RESOLVE,
+        Step("DemandClosed", _RESOLVED, None),
+        Step("FollowUpOrdered", _CLOSED, None),
+        Step("FollowUpRecorded", _CLOSED, _hub("follow-up", {"outcome": "confirmed"}), after=8),
+    ),
+    "overdue": (
+        ACCEPT,
+        Step("DemandEscalated", _WORKING, None, times=2),
+        Step("SupervisionOpened", _WORKING, _hub("supervisions", {"note": "样例督办：请当日答复企业。"})),
+        ANSWER,
+        Step("SupervisionClosed", _WORKING, _hub("supervisions/v1/closing", {"note": "样例：已答复。"})),
+        *DONE,
+    ),
+    "extended": (
+        ACCEPT,
+        Step("ExtensionRequested", _WORKING, _node("extension", {"span": "45s", "note": "样例：等待检测结果。"})),
+        Step("ExtensionGranted", _WORKING, _hub("extension/decision", {"granted": True})),
+        *DONE,
+    ),
+    "suspended": (ACCEPT, Step("DemandSuspended", _WORKING, _suspend), Step("DemandResumed", _WORKING, None), *DONE),
+    "forwarded": (
+        ACCEPT,
+        Step("DemandForwarded", _WORKING, _forward),
+        Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"), times=2),
+        *DONE,
+    ),
+    "complained": (
+        ACCEPT,
+        *DONE,
+        Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：答复太慢。"})),
+        Step("ComplaintVerified", _CLOSED, _hub("complaints/c1/finding", {"verified": True, "note": "样例：属实，已提醒。"})),
+    ),
+    "twin": (ACCEPT, SERVE, Step("MergeReceived", _WORKING, None), RESOLVE, CONFIRM),
+    "repeated": (Step("DuplicateSuggested", _HELD, None), Step("DemandMerged", _HELD, _merge)),
+    "split": (ACCEPT, Step("DemandSplit", _WORKING, _node("split", _TWO_PARTS)), *DONE),
+    "refused": (Step("DemandRefused", _HELD, _hub("refusal", {"reason": "other_channel", "next_step": "样例：请向税务部门咨询。"})),),
+    "withdrawn": (Step("DemandWithdrawn", _HELD, _says("withdrawal", {"reason": "样例：已自行解决。"}, "partner")),),
+    "evidenced": (
+        ACCEPT,
+        Step("HandlerNamed", _WORKING, _node("handler", {"handler": "sample-staff-1", "stand_in": "sample-staff-2"})),
+        Step("EvidenceAttached", _WORKING, lambda view: Act("hub", "router", "/files", file=True)),
+        Step("DemandResolved", _WORKING, _resolve_with_file),
+        CONFIRM,
+        RATE,
+    ),
+    "reclassified": (
+        Step("AssignmentRecalled", _ASSIGNED, _reclassify),
+        ACCEPT,
+        *DONE,
+    ),
+    "reopened": (
+        ACCEPT,
+        *DONE,
+        Step("DemandReopened", _CLOSED, _says("reopening", {"note": "样例：问题又出现了。"})),
+        Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2),
+        Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"), times=2),
+    ),
+    "taken_back": (
+        ACCEPT,
+        Step("ActTakenBack", _WORKING, _node("take-back")),
+        Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"), times=2),
+        *DONE,
+    ),
+    "erased": (
+        Step("DemandWithdrawn", _HELD, _says("withdrawal", {}, "partner")),
+        Step("ErasureRequested", frozenset({"withdrawn"}), _hub("erasure", {"reason": "subject_asked"})),
+        Step("PersonalDataErased", frozenset({"withdrawn"}), lambda view: Act("bureau", "router", "/erasure/approval")),
+    ),
+}
+"""Every plan by name; the traffic takes them in this order, so that all of them show within three minutes."""
