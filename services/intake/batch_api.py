@@ -86,6 +86,7 @@ class BatchLine(BaseModel):
     result: Outcome | None = None
     id: str | None = Field(None, description="诉求号 · demand id")
     partner_ref: str | None = None
+    link: str | None = Field(None, description="企业自己的链接，只交给该企业 · the enterprise's own link, for that enterprise only")
     problem: RowProblem | None = None
     totals: dict[str, int] | None = Field(None, description="合计 · rows, and how many of each result")
     format: Format | None = None

@@ -16,14 +16,16 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from libs.chassis.auth import Caller
+from libs.chassis.auth import Caller, enterprise_token
 from libs.chassis.catalogue import CATALOGUE
 from libs.chassis.field_errors import FieldError
 from libs.chassis.keyring import KeyPoolEmpty
 from libs.chassis.problems import code_of, problem_body
+from libs.demand import DemandState
 from libs.directory import Network
 from libs.events import Actor, LiandongError, Refused, Unavailable
 from libs.events.algorithms import mac
+from libs.events.execute import Done
 from services.intake.batch import BatchFile, Row
 from services.intake.former import FormerCase, former_case
 from services.intake.rooms import Rooms
@@ -35,6 +37,7 @@ POOL_PATIENCE: Final = 5.0
 _POOL_PAUSE: Final = 0.05
 Outcome = Literal["created", "exists", "refused", "would_create", "not_done"]
 OUTCOMES: Final[tuple[Outcome, ...]] = ("created", "exists", "refused", "would_create", "not_done")
+_MEMBERS: Final = ("row", "result", "id", "partner_ref", "link", "problem")
 FieldErrors = Callable[[ValidationError], list[FieldError]]
 
 
@@ -59,11 +62,11 @@ class RowResult:
     id: str | None = None
     partner_ref: str | None = None
     problem: Mapping[str, Any] | None = None
+    link: str | None = None
 
     def members(self) -> dict[str, Any]:
         """The members of its line; what is absent is not there."""
-        named = {"row": self.row, "result": self.result, "id": self.id, "partner_ref": self.partner_ref, "problem": self.problem}
-        return {name: value for name, value in named.items() if value is not None}
+        return {name: value for name in _MEMBERS if (value := getattr(self, name)) is not None}
 
 
 class BatchRun:
@@ -131,8 +134,7 @@ class BatchRun:
         found = await find_submission(rooms.desk, rooms.follower.directory, rooms.salt, self._batch.caller, key, body)
         if found is None:
             return RowResult(number, "would_create", None, body.partner_ref)
-        assert found.commit is not None
-        return RowResult(number, "exists", found.commit.entity, body.partner_ref)
+        return self._taken(number, "exists", body, found)
 
     async def _submit(self, number: int, key: str, body: ImportedDemand, former: FormerCase | None) -> RowResult:
         rooms, batch = self._rooms, self._batch
@@ -149,8 +151,13 @@ class BatchRun:
                     raise
                 await asyncio.sleep(_POOL_PAUSE)
                 continue
-            assert done.commit is not None
-            return RowResult(number, "exists" if done.replayed else "created", done.commit.entity, body.partner_ref)
+            return self._taken(number, "exists" if done.replayed else "created", body, done)
+
+    def _taken(self, number: int, result: Outcome, body: ImportedDemand, done: Done[DemandState]) -> RowResult:
+        assert done.commit is not None
+        demand, rooms = done.commit.entity, self._rooms
+        link = f"{rooms.tracker_url}/e/{enterprise_token(demand, salt=rooms.salt)}" if done.fold.state.link is not None else None
+        return RowResult(number, result, demand, body.partner_ref, link=link)
 
     def _failed(self, number: int, reference: str | None, error: LiandongError) -> RowResult:
         code = code_of(error)
