@@ -3,7 +3,8 @@
 A timer says "look at this demand now"; what is to be done, and whether anything is, only the demand's state says. Hence the rules that
 every handler keeps:
 
-* act only if the state still waits for this moment: a timer may fire twice, late, or after it was replaced;
+* act only if the state still waits for this moment: a timer may fire twice, late, or after it was replaced or taken away (a kill of
+  the server may undo that, measured);
 * answer every fired timer with what the demand waits for now, whether anything was done or not.
 
 The second rule is no courtesy. When a schedule of nats-server comes due, the fired message is queued, and as it is stored it purges
