@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 
@@ -17,18 +18,27 @@ from libs.chassis.keyring import Kek, KeyRing
 from libs.chassis.settings import BadSetting, read_secret
 from libs.directory import Directory
 from libs.events.privacy import PrivacyLedger
-from services.router import api, assisting, erasing, reading, supervising
+from services.router import api, assisting, erasing, evidence_api, reading, supervising
 from services.router.cases import OpenLoad
 from services.router.cells import CellRouters
+from services.router.checking import Checking
+from services.router.comparing import EVERY as COMPARE_EVERY
+from services.router.comparing import Comparisons
 from services.router.consumers import CellRouter
+from services.router.follow_ups import FollowUps
+from services.router.files import PostgresFileStore
 from services.router.metrics import Meters
 from services.router.ownership import PartitionOwnership
+from services.router.parts import Parts
 from services.router.process import Dispatcher
+from services.router.reactions import Reactions
 from services.router.rooms import Rooms
+from services.router.rounds import Rounds
 from services.router.settings import RouterSettings
+from services.router.timekeeper import Timekeeper
 
-CONNECTIONS = 6
-"""Of the database: one keeps the locks, the others serve cells and requests."""
+CONNECTIONS = 8
+"""Of the database: one keeps the locks, the others serve cells, rounds and requests."""
 
 
 def create_app(settings: RouterSettings) -> FastAPI:
@@ -56,18 +66,43 @@ def create_app(settings: RouterSettings) -> FastAPI:
 
             dispatcher = Dispatcher(store, keys, fresh_directory, _now, load, meters)
 
+            timers = JetStreamTimers(ground.connection)
+            stack.push_async_callback(timers.close)
+            arming = Arming(timers, engine, meters)
+            reactions = Reactions(store, fresh_directory, Parts(store, keys, _now, secrets.token_bytes), FollowUps(engine), _now)
+
             def router_of(cell: str) -> CellRouter:
-                return CellRouter(cell, store, engine, ownership, dispatcher, load, meters, _now)
+                return CellRouter(cell, store, engine, ownership, dispatcher, reactions, arming, load, meters, _now)
 
             cells = CellRouters(router_of, ownership)
+            grace = timedelta(seconds=settings.grace_seconds)
+            timekeeper = Timekeeper(store, fresh_directory, dispatcher, _now, meters)
+            rounds = Rounds(engine, ownership, timekeeper, arming, fresh_directory, _now, meters, grace=grace)
+            checking = Checking(
+                engine, ownership, store, timers, fresh_directory, lambda: cells.opened, _now, meters, grace=grace
+            )
+            comparisons = Comparisons(engine, ownership, store, keys, _now, meters, lambda: cells.busy)
             await ownership.start()
             stack.push_async_callback(ownership.stop)
             cells.open({settings.cell, *follower.directory.cells})
             stack.push_async_callback(cells.stop)
             follower.on_change(cells.directory_changed)
+            holders = asyncio.Event()
+            follower.on_change(lambda _: holders.set())
+            background = Background()
+            background.keep("arming", arming.run)
+            background.keep("timers", lambda: run_timers(timers, timekeeper.fired, on_fault=timekeeper.fault))
+            background.every(settings.sweep_seconds, "sweep", rounds.sweep)
+            background.every(settings.release_seconds, "release", rounds.release, wake=holders)
+            background.every(settings.check_seconds, "check", checking.round)
+            background.every(COMPARE_EVERY, "compare", comparisons.round)
+            stack.push_async_callback(background.stop)
+            app.state.checking = checking
             app.state.engine = engine
             app.state.cells = cells
-            app.state.rooms = Rooms(CommandDesk(store, keys, _now, secrets.token_bytes), engine, follower, ledger)
+            app.state.rooms = Rooms(
+                CommandDesk(store, keys, _now, secrets.token_bytes), engine, follower, ledger, PostgresFileStore(engine, _now)
+            )
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
@@ -84,8 +119,9 @@ def create_app(settings: RouterSettings) -> FastAPI:
         title_en="router",
         settings=settings,
         lifespan=lifespan,
-        routes=[reading.routes, api.routes, assisting.routes, supervising.routes, erasing.routes],
+        routes=[reading.routes, api.routes, assisting.routes, supervising.routes, evidence_api.routes, erasing.routes],
         readiness=readiness,
+        uploads=(evidence_api.UPLOAD,),
         rate=settings.rate,
     )
 

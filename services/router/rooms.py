@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from libs.chassis.commands import CommandDesk
 from libs.chassis.follower import DirectoryFollower
 from libs.events.privacy import PrivacyLedger
+from services.router.files import FileStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,4 @@ class Rooms:
     engine: AsyncEngine
     follower: DirectoryFollower
     ledger: PrivacyLedger
+    files: FileStore

@@ -1,0 +1,154 @@
+"""HTTP of the router: evidence 佐证材料 up and down. What a file is and whether it is allowed is told by `services.router.evidence`."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated, Final
+from urllib.parse import unquote
+
+from fastapi import APIRouter, Header, HTTPException, Path, Request, Response
+from pydantic import BaseModel
+from starlette.responses import Response as Answer
+
+from libs.chassis.auth import require_role, standing_of
+from libs.chassis.caller import Incoming, LinkedCallerDep, LinkedIncomingDep
+from libs.chassis.commands import Seal
+from libs.chassis.edge import Upload
+from libs.chassis.http import IfMatch
+from libs.chassis.problems import PROBLEM_RESPONSES
+from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
+from libs.events import EvidenceAttached, NotFound, Refused, Role
+from libs.events.execute import Fold, advance, load_fold, read_commit
+from libs.events.names import demand_subject
+from services.router.commanding import DemandId, RoomsDep, documented, require_visible, run
+from services.router.domain import AttachEvidence, NodeCommand, decide
+from services.router.evidence import LARGEST, FileFacts, file_id, inspect_file
+from services.router.files import open_file, seal_file
+from services.router.rooms import Rooms
+
+ATTACHING: Final[tuple[Role, ...]] = ("partner", "clerk", "coordinator")
+UPLOAD: Final = Upload(re.compile(r"/v1/demands/[^/]+/files"), LARGEST)
+UPLOAD_WITHIN: Final = 120.0
+TITLE: Final = 120
+NONCE_BYTES: Final = 12
+
+routes = APIRouter(prefix="/v1/demands/{demand}/files", tags=["材料 · evidence"])
+FileId = Annotated[str, Path(description="材料编号 · file id", max_length=40, pattern=r"^f-[0-9a-z]+$")]
+FileTitle = Annotated[
+    str | None,
+    Header(alias="X-File-Title", max_length=TITLE * 9, description="材料名称，百分号编码 · title, percent-encoded UTF-8; stored encrypted"),
+]
+
+
+class _Sent(BaseModel):
+    """What makes two uploads the same."""
+
+    digest: str
+    title: str | None
+
+
+@routes.post(
+    "",
+    status_code=201,
+    responses=documented(),
+    summary="上传材料 · Attach a file",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in (
+                    "application/pdf",
+                    "image/jpeg",
+                    "image/png",
+                    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                )
+            },
+        }
+    },
+)
+async def attach(
+    demand: DemandId, request: Request, incoming: LinkedIncomingDep, x_file_title: FileTitle = None, if_match: IfMatch = None
+) -> Response:
+    """PDF、JPEG、PNG、DOCX、XLSX，不超过 10 MB；类型按内容核对，含宏或脚本的不收；用诉求自己的密钥加密保存。
+
+    The raw bytes are the body. Type and harmlessness are read from the bytes; stored under the demand's own key.
+    """
+    rooms: Rooms = incoming.state.rooms
+    if incoming.caller.link is None:
+        require_role(incoming.caller, *ATTACHING)
+    await _see(rooms, incoming, demand)
+    content = await _read(request)
+    facts = await asyncio.to_thread(inspect_file, content, request.headers.get("content-type"))
+    stored = file_id(demand, facts.digest)
+    await _store(rooms, incoming, demand, stored, facts, content)
+    title = unquote(x_file_title, errors="replace").strip()[:TITLE] if x_file_title is not None else None
+
+    def command(_state: DemandState, by: Standing, _timing: Timing, seal: Seal) -> NodeCommand:
+        return AttachEvidence(stored, facts.digest, facts.media_type, facts.size, by, seal("title", title) if title is not None else None)
+
+    sent = _Sent(digest=facts.digest, title=title)
+    answer = await run(incoming, "AttachEvidence", demand, if_match, sent, command, roles=ATTACHING)
+    answer.headers["Location"] = f"/v1/demands/{demand}/files/{stored}"
+    return answer
+
+
+@routes.get("/{file}", responses=PROBLEM_RESPONSES, summary="下载材料 · Download a file", response_class=Answer)
+async def download(demand: DemandId, file: FileId, caller: LinkedCallerDep, rooms: RoomsDep) -> Response:
+    """只供能看到诉求内容的人下载。 For those who may read the demand's text."""
+    if caller.link is None:
+        require_role(caller, *ATTACHING)
+    fold: Fold[DemandState] = Fold(INITIAL)
+    found: EvidenceAttached | None = None
+    for recorded in await rooms.desk.store.load(demand_subject(demand)):
+        commit = read_commit(recorded)
+        fold = advance(fold, commit, recorded.body, recorded.seq, evolve)
+        found = next((event for event in commit.events if isinstance(event, EvidenceAttached) and event.file == file), found)
+    if fold.version == 0:
+        raise NotFound("demand_not_found")
+    require_visible(caller, rooms.follower.directory, demand, fold.state)
+    if fold.state.erased:
+        raise Refused("personal_data_erased")
+    if found is None:
+        raise NotFound("file_not_found")
+    key = await rooms.desk.keys.get(fold.state.key_id)
+    content = await asyncio.to_thread(open_file, await rooms.files.get(demand, file), key, demand=demand, file_id=file)
+    extension = found.media_type.rpartition("/")[2].rpartition(".")[2]
+    headers = {
+        "Content-Disposition": f'attachment; filename="{file}.{_EXTENSIONS.get(extension, extension)}"',
+        "Cache-Control": "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Answer(content, media_type=found.media_type, headers=headers)
+
+
+_EXTENSIONS: Final = {"jpeg": "jpg", "document": "docx", "sheet": "xlsx"}
+
+
+async def _see(rooms: Rooms, incoming: Incoming, demand: str) -> DemandState:
+    fold = await load_fold(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
+    if fold.version == 0:
+        raise NotFound("demand_not_found")
+    require_visible(incoming.caller, rooms.follower.directory, demand, fold.state)
+    return fold.state
+
+
+async def _read(request: Request) -> bytes:
+    try:
+        async with asyncio.timeout(UPLOAD_WITHIN):
+            return await request.body()
+    except TimeoutError as error:
+        raise HTTPException(504) from error
+
+
+async def _store(rooms: Rooms, incoming: Incoming, demand: str, stored: str, facts: FileFacts, content: bytes) -> None:
+    """Store the sealed bytes before the event names them; whoever may not attach them stores nothing."""
+    state = await _see(rooms, incoming, demand)
+    standing = standing_of(incoming.caller, rooms.follower.directory)
+    decide(state, AttachEvidence(stored, facts.digest, facts.media_type, facts.size, standing))
+    key = await rooms.desk.keys.get(state.key_id)
+    nonce = rooms.desk.random_bytes(NONCE_BYTES)
+    sealed = await asyncio.to_thread(seal_file, content, key, demand=demand, file_id=stored, nonce=nonce)
+    await rooms.files.put(demand, stored, sealed)
