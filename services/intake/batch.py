@@ -27,7 +27,6 @@ FORMATS: Final[Mapping[str, Format]] = {
     "text/csv": "csv",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
 }
-_UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS: Final = ",;\t"
 
 
@@ -106,8 +105,6 @@ def read_csv(data: bytes, zone: tzinfo) -> BatchFile:
 
 def decode_text(data: bytes) -> tuple[str, str]:
     """Decode a text file and say how: UTF-8 if it can be that, else GB18030, as Excel saves in China. Raises BadFile."""
-    if data.startswith(_UTF_16):
-        raise BadFile("batch_encoding")
     for encoding in ("utf-8", "gb18030"):
         try:
             text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding)

@@ -63,7 +63,7 @@ def test_what_excel_saves_in_china_is_read_and_named() -> None:
         assert (read.encoding, contents(read)[0]["title"]) == (told, "样例：办理㐂字号的诉求")
 
 
-@pytest.mark.parametrize("data", ["标题".encode("utf-16"), b"\x81\x20\xff\xff"])
+@pytest.mark.parametrize("data", ["标题".encode("utf-16"), "\ufeff标题".encode("utf-16-be"), b"\x81\x20\xff\xff"])
 def test_another_encoding_is_refused_rather_than_guessed(data: bytes) -> None:
     with pytest.raises(BadFile, match="batch_encoding"):
         decode_text(data)

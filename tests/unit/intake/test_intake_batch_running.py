@@ -340,6 +340,23 @@ async def test_results_come_in_order_and_never_more_at_once_than_allowed(pauses:
     assert most <= at_once
 
 
+async def test_leaving_waits_for_what_is_at_the_store_and_begins_nothing_more() -> None:
+    begun, ended = [], []
+
+    async def work(row: Row) -> RowResult:
+        begun.append(row.number)
+        for _ in range(row.number * 3):
+            await asyncio.sleep(0)
+        ended.append(row.number)
+        return RowResult(row.number, "created")
+
+    ready = in_order([Row(number, b"") for number in range(50)], work, 8)
+    await anext(ready)
+    await ready.aclose()
+    assert sorted(begun) == sorted(ended)
+    assert 8 <= len(begun) < 50
+
+
 def test_a_row_s_key_tells_nothing_without_the_salt_and_fits_the_header() -> None:
     demand = ImportedDemand.model_validate(body(partner_ref="A-1"))
     key = row_key(SALT, "b1", demand)
