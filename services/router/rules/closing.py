@@ -153,7 +153,9 @@ def record_follow_up(state: DemandState, command: RecordFollowUp) -> Events:
 
 
 def order_follow_up(state: DemandState, command: OrderFollowUp) -> Events:
-    """Once per closing."""
+    """Once per closing; nobody can call back once the contact is erased."""
+    if state.erased:
+        return ()
     require_allowed(state, "OrderFollowUp")
     if state.follow_up is not FollowUp.NONE or state.resolved_by is None:
         return ()

@@ -126,8 +126,8 @@ def merge(state: DemandState, command: MergeDemand) -> Events:
 
 
 def unmerge(state: DemandState, command: UnmergeDemand) -> Events:
-    """A person of the hub's desk, or the system."""
-    if command.by is None and (state.status is not Status.MERGED or command.into not in (None, state.merged_into)):
+    """A person of the hub's desk, or the system; what was erased nobody could handle any more."""
+    if command.by is None and (state.status is not Status.MERGED or state.erased or command.into not in (None, state.merged_into)):
         return ()
     require_allowed(state, "UnmergeDemand")
     assert state.merged_into is not None
