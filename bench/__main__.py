@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import intake, lives, rebuild, results, routing, timers, whole_path
+from bench import intake, lives, rebuild, replay, results, routing, timers, whole_path
 from bench.skeleton import measure as skeleton
 from bench.surroundings import plain_nats, served
 from cli.machine.folder import CHECKOUT
@@ -30,6 +30,8 @@ async def run(folder: Path) -> list[results.Figure]:
         say("skeleton …")
         with postgres_server(folder / "postgres") as postgres:
             limit = await skeleton.measure(folder, plain, postgres.fresh_database())
+            say("replay …")
+            figures += await replay.measure(postgres.fresh_database())
         say("timers …")
         figures += await timers.measure(plain)
         with machine(folder / "machine") as ours:

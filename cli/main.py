@@ -9,6 +9,7 @@ from cli.key import key
 from cli.machine.run import run, tell
 from cli.machine.trouble import Trouble
 from cli.network import network
+from cli.policy import policy
 from cli.rebuild import rebuild
 
 app = typer.Typer(name="liandong", no_args_is_help=True, pretty_exceptions_enable=False, help="联动 Liandong: 一点提问、全网联动。")
@@ -19,6 +20,7 @@ app.command("rebuild")(rebuild)
 app.command("import")(import_file)
 app.add_typer(network)
 app.add_typer(key)
+app.add_typer(policy)
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""`liandong network`: put a network's files in force, after showing what would change."""
+"""`liandong network`: put a network's files in force, after showing what would change.
+
+A change of rules in force (routing, clocks) takes two persons: `apply` proposes it, `release` by another person puts it in force.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from cli.machine.keys import WAITS_FOR_SECOND_PERSON
 from cli.machine.trouble import Trouble
-from cli.remote import Remote, address, key
+from cli.remote import Refusal, Remote, address, key
 from libs.directory import (
     ContentDiff,
     NetworkContent,
@@ -27,6 +31,9 @@ from libs.directory import (
 network = typer.Typer(name="network", no_args_is_help=True, help="网络数据 · A network's data.")
 SHOWN = 12
 KeyFile = Annotated[Path | None, typer.Option(help="密钥文件 · file with the key to act with (default: keys.json, `system`)")]
+SecondKeyFile = Annotated[
+    Path | None, typer.Option(help="第二人的密钥文件 · file with the second person's key (default: keys.json, `system2`)")
+]
 Registry = Annotated[str | None, typer.Option(help="名录服务地址 · address of the registry")]
 
 
@@ -45,7 +52,10 @@ def apply(
     key_file: KeyFile = None,
     registry: Registry = None,
 ) -> None:
-    """先列变化，再一次生效 · Show the changes, then put them in force by one event. Applying the same files again does nothing."""
+    """先列变化，再一次生效 · Show the changes, then put them in force by one event. Applying the same files again does nothing.
+
+    派单策略或时限有变时只提请，由另一人 release。 A change of routing or clocks is only proposed: another person releases it (exit code 3).
+    """
     console = Console()
     content = _load(folder)
     remote = Remote(address("registry", registry), key("system", key_file))
@@ -59,17 +69,71 @@ def apply(
         return
     if not yes and sys.stdin.isatty() and not typer.confirm("生效？ Put this in force?"):
         raise Trouble("没有生效。", "Nothing was changed.")
-    _publish(remote, name, content, wanted)
-    console.print(f"网络 {name} 已生效：{len(content.nodes)} 个节点。 Network {name} is in force with {len(content.nodes)} nodes.")
+    proposal = _publish(remote, name, content, wanted)
+    if proposal is None:
+        console.print(f"网络 {name} 已生效：{len(content.nodes)} 个节点。 Network {name} is in force with {len(content.nodes)} nodes.")
+        return
+    changed, command = " ".join(proposal["changes"]), f"liandong network release {name} --revision {proposal['revision']}"
+    _line(console, f"规则有变（{changed}），已提请，须由另一人核发，请其运行：")
+    _line(console, f"Rules change ({changed}): proposed, and waits for a second person, who runs:")
+    _line(console, f"  {command}")
+    raise typer.Exit(WAITS_FOR_SECOND_PERSON)
 
 
-def _publish(remote: Remote, name: str, content: NetworkContent, wanted: str) -> None:
+@network.command("release")
+def release(
+    name: Annotated[str | None, typer.Argument(help="网络 · network; default: the only one")] = None,
+    revision: Annotated[str | None, typer.Option(help="版本 · revision; default: the only one that waits")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 · do not ask")] = False,
+    key_file: SecondKeyFile = None,
+    registry: Registry = None,
+) -> None:
+    """作为第二人核发 · Put a revision in force that another person proposed, after showing what it changes."""
+    console = Console()
+    remote = Remote(address("registry", registry), key("system2", key_file))
+    name = name or _only_network(remote)
+    waiting = (remote.get(f"/v1/networks/{name}/proposals") or {})["items"]
+    chosen = [item for item in waiting if revision in (None, item["revision"])]
+    if not chosen:
+        console.print(f"网络 {name} 没有待核发的版本。 Nothing waits for release in network {name}.")
+        return
+    if len(chosen) > 1:
+        listed = " ".join(item["revision"] for item in chosen)
+        raise Trouble(f"有多个待核发版本，请用 --revision 指定：{listed}", f"Several revisions wait; name one with --revision: {listed}")
+    [proposal] = chosen
+    before = remote.get(f"/v1/networks/{name}/content", missing_ok=True)
+    after = remote.get(f"/v1/networks/{name}/revisions/{proposal['revision']}/content")
+    assert after is not None
+    _line(console, f"{proposal['revision']}  {proposal['by']}")
+    _show(console, diff(_content(before) if before is not None else None, _content(after)))
+    if not yes and sys.stdin.isatty() and not typer.confirm("核发？ Release this?"):
+        raise Trouble("没有核发。", "Nothing was released.")
+    remote.post(f"/v1/networks/{name}/publication", {member: proposal[member] for member in ("revision", "parts", "digest")})
+    console.print(f"网络 {name} 已生效。 Network {name} is in force.")
+
+
+def _only_network(remote: Remote) -> str:
+    names = [item["name"] for item in (remote.get("/v1/networks") or {})["items"]]
+    if len(names) != 1:
+        raise Trouble("请指明网络。", "Name the network.")
+    return str(names[0])
+
+
+def _publish(remote: Remote, name: str, content: NetworkContent, wanted: str) -> dict[str, Any] | None:
+    """Stage and publish; returns the proposal where a second person is needed."""
     sections = to_sections(content)
     revision = wanted.partition(":")[2][:16]
     for part, section in enumerate(track(sections, "暂存 · staging", transient=True), 1):
         body = {"parts": len(sections), "section": section.name, "items": list(section.items)}
         remote.put(f"/v1/networks/{name}/revisions/{revision}/parts/{part}", body)
-    remote.post(f"/v1/networks/{name}/publication", {"revision": revision, "parts": len(sections), "digest": wanted})
+    whole = {"parts": len(sections), "digest": wanted}
+    try:
+        remote.post(f"/v1/networks/{name}/publication", {"revision": revision, **whole})
+    except Refusal as refusal:
+        if refusal.code != "second_person_needed":
+            raise
+        return remote.post(f"/v1/networks/{name}/revisions/{revision}/proposal", whole)
+    return None
 
 
 def _load(folder: Path) -> NetworkContent:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -43,8 +45,16 @@ def key(name: str, key_file: Path | None) -> str:
     return found
 
 
+class Refusal(Trouble):
+    """A problem a service answered with; `code` is its stable code."""
+
+    def __init__(self, code: str, zh: str, en: str) -> None:
+        super().__init__(zh, en)
+        self.code = code
+
+
 class Remote:
-    """A service reached with a key; every refusal becomes a Trouble with the problem's own words."""
+    """A service reached with a key; every refusal becomes a Refusal with the problem's own words."""
 
     def __init__(self, base: str, bearer: str) -> None:
         self._client = httpx2.Client(base_url=base, timeout=30, trust_env=False, headers={"Authorization": f"Bearer {bearer}"})
@@ -64,6 +74,20 @@ class Remote:
         """POST a command under an Idempotency-Key."""
         return self._document(self._send("POST", path, body, {"Idempotency-Key": idempotency or uuid4().hex}))
 
+    def lines(self, path: str, body: Any) -> Iterator[dict[str, Any]]:
+        """POST a question that is answered in lines of JSON; yields them as they come, however long that takes."""
+        headers = {"Idempotency-Key": uuid4().hex}
+        patient = httpx2.Timeout(30, read=None)
+        try:
+            with self._client.stream("POST", path, json=body, headers=headers, timeout=patient) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    self._document(response)
+                for line in response.iter_lines():
+                    yield json.loads(line)
+        except httpx2.HTTPError as error:
+            raise Trouble(f"与 {self._client.base_url} 的连接中断。", f"The connection to {self._client.base_url} broke.") from error
+
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> httpx2.Response:
         try:
             return self._client.request(method, path, json=body, headers=headers)
@@ -74,8 +98,10 @@ class Remote:
         document: dict[str, Any] = response.json() if response.content else {}
         if response.status_code >= 400:
             code = document.get("code", response.status_code)
-            raise Trouble(
-                f"{document.get('title', '请求被拒绝')}（{code}）。{document.get('detail', '')}",
+            place = f"{document['field']}：" if "field" in document else ""
+            raise Refusal(
+                str(code),
+                f"{document.get('title', '请求被拒绝')}（{code}）。{place}{document.get('detail', '')}",
                 f"{document.get('title_en', 'Refused')} ({code}). {document.get('detail_en', '')}",
             )
         return document

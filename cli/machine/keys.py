@@ -41,6 +41,10 @@ WANTED = (
 )
 SYSTEM = Wanted("system", "system_admin")
 """Puts the network in force; needed before any node exists."""
+SECOND = Wanted("system2", "system_admin")
+"""The second person, who releases what `system` proposes: rules in force change by two persons only."""
+WAITS_FOR_SECOND_PERSON = 3
+"""Exit code of `liandong network apply` when it proposed what the second person must release."""
 
 
 async def issue(folder: Folder, registry: str, bootstrap: str, wanted_keys: Sequence[Wanted] = WANTED) -> dict[str, str]:
@@ -61,7 +65,7 @@ async def _issue_one(client: httpx2.AsyncClient, bootstrap: str, wanted: Wanted)
     body = {
         "label": f"development {wanted.label}",
         "role": wanted.role,
-        "network": NETWORK if wanted is not SYSTEM else None,
+        "network": NETWORK if wanted not in (SYSTEM, SECOND) else None,
         "node": wanted.node,
         "party": f"dev-{wanted.label.replace('_', '-')}",
     }

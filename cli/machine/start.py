@@ -19,7 +19,7 @@ import nats as nats_client
 from cli.machine.acl import SERVICES, USERS
 from cli.machine.database import DATABASE, ROLES, prepare
 from cli.machine.folder import CHECKOUT, Folder, read_json, write_json
-from cli.machine.keys import NETWORK, SYSTEM, issue
+from cli.machine.keys import NETWORK, SECOND, SYSTEM, WAITS_FOR_SECOND_PERSON, issue
 from cli.machine.nats import Nats
 from cli.machine.ports import PREFERRED, Ports, listening
 from cli.machine.postgres import Postgres, way_for
@@ -71,7 +71,7 @@ class LocalMachine:
         with self._step("启动四个服务", "Starting the four services"):
             await self._start_services(surroundings)
         with self._step(f"应用网络 {NETWORK}", f"Applying network {NETWORK}"):
-            await issue(self._folder, self.endpoints["registry"], bootstrap_key(self._folder), [SYSTEM])
+            await issue(self._folder, self.endpoints["registry"], bootstrap_key(self._folder), [SYSTEM, SECOND])
             await self._apply_network()
         with self._step("签发开发密钥", "Issuing development keys"):
             self.keys = await issue(self._folder, self.endpoints["registry"], bootstrap_key(self._folder))
@@ -137,14 +137,19 @@ class LocalMachine:
         await until(there, seconds, trouble)
 
     async def _apply_network(self) -> None:
-        log = self._folder.logs / "network.log"
-        command = (
-            *(sys.executable, "-m", "cli.main", "network", "apply", str(self._options.network)),
-            "--yes",
-        )
-        with open_log(log) as output:
+        """Apply the network's files; where they change rules in force, release them as the second person a machine of one's own has."""
+        status = await self._network_command("apply", str(self._options.network), "--yes")
+        if status == WAITS_FOR_SECOND_PERSON:
+            status = await self._network_command("release", NETWORK, "--yes")
+        if status != 0:
+            last = " ".join(tail(self._folder.logs / "network.log")[-3:])
+            raise Trouble(f"无法应用网络 {self._options.network}：{last}", f"Network {self._options.network} could not be applied: {last}")
+
+    async def _network_command(self, *arguments: str) -> int:
+        """Run `liandong network …`; returns its exit code."""
+        with open_log(self._folder.logs / "network.log") as output:
             process = await asyncio.create_subprocess_exec(
-                *command,
+                *(sys.executable, "-m", "cli.main", "network", *arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -152,15 +157,12 @@ class LocalMachine:
                 env={**os.environ, **common_environment(self._folder)},
             )
         try:
-            status = await process.wait()
+            return await process.wait()
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
             raise
-        if status != 0:
-            last = " ".join(tail(log)[-3:])
-            raise Trouble(f"无法应用网络 {self._options.network}：{last}", f"Network {self._options.network} could not be applied: {last}")
 
     def _sample(self) -> Program:
         return Program(

@@ -38,7 +38,7 @@ from libs.directory.policy import Predicate, RoutingPolicy
 from libs.directory.problems import BrokenContent, FileProblem, Finding, NetworkFileError
 from libs.directory.sections import Section, digest, from_sections, to_sections
 from libs.directory.shapes import CodeListName, PredicateName, Step
-from libs.directory.state import Credential, Directory, Fault, evolve
+from libs.directory.state import Credential, Directory, Fault, Proposal, evolve, in_force_on
 
 __all__ = [
     "STEPS",
@@ -71,6 +71,7 @@ __all__ = [
     "NodeKind",
     "Predicate",
     "PredicateName",
+    "Proposal",
     "Region",
     "ResolveSpans",
     "RoutingPolicy",
@@ -90,6 +91,7 @@ __all__ = [
     "digest",
     "evolve",
     "from_sections",
+    "in_force_on",
     "load_network",
     "network_clocks",
     "to_sections",

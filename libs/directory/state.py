@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, assert_never
 
 from libs.directory.graph import Network
+from libs.directory.policy import RoutingPolicy
 from libs.directory.problems import BrokenContent
 from libs.directory.sections import Section, digest, from_sections, staged_digest
 from libs.events.registry import (
     CellOpened,
     CredentialIssued,
     CredentialRevoked,
+    NetworkRevisionProposed,
     NetworkRevisionPublished,
     NetworkRevisionStaged,
     RegistryEvent,
     Role,
+    RuledSection,
 )
 
 RevisionKey = tuple[str, str]
@@ -46,6 +49,19 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """A staged revision that changes rules in force and waits for a second person. `by` is the party that proposed it."""
+
+    network: str
+    revision: str
+    digest: str
+    parts: int
+    by: str
+    changes: tuple[RuledSection, ...]
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """A publication that could not take effect; the revision before stays in force."""
 
@@ -61,7 +77,9 @@ class Fault:
 class Directory:
     """The registry's facts up to stream sequence `seq`.
 
-    `history` keeps every revision that took effect, oldest first; `staged` the parts that wait, by part number.
+    `history` keeps every revision that took effect, oldest first; `staged` the parts that wait, by part number; `proposals` the
+    revisions that wait for a second person; `published` the digest that was last put in force per network, even if it could not take
+    effect.
     """
 
     seq: int = 0
@@ -70,11 +88,33 @@ class Directory:
     cells: Mapping[str, Literal["open"]] = field(default_factory=dict)
     staged: Mapping[RevisionKey, Mapping[int, Section]] = field(default_factory=dict)
     history: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    proposals: Mapping[RevisionKey, Proposal] = field(default_factory=dict)
+    published: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
     def network_at(self, name: str, seq: int) -> Network | None:
         """Return the revision in force when the registry stood at `seq`, so that a decision can be made again from its basis."""
         return next((network for network in reversed(self.history.get(name, ())) if network.seq <= seq), None)
+
+    def routing_on(self, name: str, day: date, seq: int | None = None) -> RoutingPolicy:
+        """Return the routing policy of a day: of the newest revision whose policy is in force then, the registry standing at `seq`.
+
+        A revision may so carry a policy that starts later; until then the one before it holds. Raises KeyError for a network that had no
+        revision then.
+        """
+        past = [network for network in reversed(self.history.get(name, ())) if seq is None or network.seq <= seq]
+        if not past:
+            raise KeyError(name)
+        return in_force_on([network.content.routing for network in past], day)
+
+
+def in_force_on(policies: Sequence[RoutingPolicy], day: date) -> RoutingPolicy:
+    """Return the first of `policies` (newest first, at least one) that is in force on a day.
+
+    A day without any is never left without a policy: then the newest that had begun counts, and if none had, the newest.
+    """
+    begun = [policy for policy in policies if policy.in_force_from <= day]
+    return next((policy for policy in begun if policy.in_force(day)), begun[0] if begun else policies[0])
 
 
 def evolve(directory: Directory, event: RegistryEvent, *, entity: str, seq: int) -> Directory:
@@ -85,6 +125,8 @@ def evolve(directory: Directory, event: RegistryEvent, *, entity: str, seq: int)
     match event:
         case NetworkRevisionStaged():
             return _staged(at, event)
+        case NetworkRevisionProposed():
+            return _proposed(at, event)
         case NetworkRevisionPublished():
             return _published(at, event, entity)
         case CellOpened():
@@ -103,10 +145,21 @@ def _staged(directory: Directory, event: NetworkRevisionStaged) -> Directory:
     return replace(directory, staged={**directory.staged, key: parts})
 
 
+def _proposed(directory: Directory, event: NetworkRevisionProposed) -> Directory:
+    proposal = Proposal(event.network, event.revision, event.digest, event.parts, event.by, event.changes, directory.seq)
+    return replace(directory, proposals={**directory.proposals, (event.network, event.revision): proposal})
+
+
 def _published(directory: Directory, event: NetworkRevisionPublished, entity: str) -> Directory:
     past = directory.history.get(event.network, ())
     if any(network.seq == directory.seq for network in past):
         return directory
+    directory = replace(
+        directory,
+        published={**directory.published, event.network: event.digest},
+        # What was proposed compared itself with the revision that is no longer in force.
+        proposals={key: proposal for key, proposal in directory.proposals.items() if key[0] != event.network},
+    )
     found = _content(directory, event, entity)
     if isinstance(found, Fault):
         return directory if found in directory.faults else replace(directory, faults=(*directory.faults, found))

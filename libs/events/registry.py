@@ -21,6 +21,8 @@ Role = Literal[
     "audit_admin",
 ]
 Section = Literal["network", "node_kinds", "taxonomy", "regions", "carriers", "codes", "routing", "clocks", "nodes"]
+RuledSection = Literal["routing", "clocks"]
+"""Sections that are rules in force: who gets a demand, and how long that may take."""
 
 
 class NetworkRevisionStaged(Event):
@@ -35,6 +37,20 @@ class NetworkRevisionStaged(Event):
     parts: int
     section: Section
     items: tuple[dict[str, Any], ...]
+
+
+class NetworkRevisionProposed(Event):
+    """A staged revision changes rules in force (`changes`) and waits for a second person; `by` is the party that proposed it."""
+
+    zh: ClassVar[str] = "网络 {network} 第 {revision} 版提请发布，待第二人核发"
+    en: ClassVar[str] = "Revision {revision} of network {network} was proposed and waits for a second person"
+
+    network: str
+    revision: str
+    digest: str
+    parts: int
+    by: str
+    changes: tuple[RuledSection, ...]
 
 
 class NetworkRevisionPublished(Event):
@@ -86,4 +102,6 @@ class CredentialRevoked(Event):
     reason: Literal["lost", "left", "replaced", "misused", "other"]
 
 
-RegistryEvent = NetworkRevisionStaged | NetworkRevisionPublished | CellOpened | CredentialIssued | CredentialRevoked
+RegistryEvent = (
+    NetworkRevisionStaged | NetworkRevisionProposed | NetworkRevisionPublished | CellOpened | CredentialIssued | CredentialRevoked
+)

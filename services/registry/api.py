@@ -1,4 +1,4 @@
-"""HTTP commands of the registry: stage and publish a revision, issue and revoke keys. No rules here."""
+"""HTTP commands of the registry: stage, propose and publish a revision, issue and revoke keys. No rules here."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.directory import Credential
 from libs.events import Actor, NotFound, Refused
 from libs.events.names import command_id, crockford
-from services.registry.domain import IssueCredential, RevokeCredential, StageRevision
-from services.registry.reading import RoomsDep, network_for, one_network
-from services.registry.revisions import checked_publication
+from services.registry.domain import IssueCredential, ProposeRevision, PublishRevision, RevokeCredential, StageRevision
+from services.registry.reading import RoomsDep, network_for, one_network, proposal_out
+from services.registry.revisions import checked_revision
 from services.registry.rooms import Rooms
 from services.registry.shapes import (
     CredentialInput,
@@ -23,6 +23,8 @@ from services.registry.shapes import (
     CredentialOut,
     NetworkSummary,
     PartInput,
+    ProposalInput,
+    ProposalOut,
     PublicationInput,
     RevocationInput,
     Slug,
@@ -53,16 +55,41 @@ async def stage(
     return Staged(network=name, revision=revision, part=part)
 
 
+@routes.post(
+    "/v1/networks/{name}/revisions/{revision}/proposal",
+    status_code=201,
+    response_model_exclude_none=True,
+    summary="提请核发 · Propose a revision",
+)
+async def propose(name: Name, revision: Slug, body: ProposalInput, incoming: IncomingDep) -> ProposalOut:
+    """派单策略或时限规则的变更先提请，再由另一人发布。任一版本发布后，此前的提请即失效。
+
+    A change of routing or clocks is proposed by one person and published by another. Any publication ends the proposals made before it.
+    """
+    rooms, caller = _rooms(incoming), incoming.caller
+    require_role(caller, "system_admin", "bureau")
+    _own(caller, name)
+    checked = checked_revision(rooms.follower.directory, name, revision, body.parts, body.digest)
+    await rooms.run(ProposeRevision(checked, caller.party), actor_of(caller), incoming.key, body)
+    proposal = rooms.follower.directory.proposals.get((name, revision))
+    if proposal is None:
+        raise Refused("conflict")  # it is in force already, or was published while this request was on its way
+    return proposal_out(proposal)
+
+
 @routes.post("/v1/networks/{name}/publication", response_model_exclude_none=True, summary="发布 · Publish a revision")
 async def publish(name: Name, body: PublicationInput, incoming: IncomingDep) -> NetworkSummary:
-    """Put a completely staged, sound revision in force by one event. Publishing what is in force changes nothing."""
+    """Put a completely staged, sound revision in force by one event. Publishing what is in force changes nothing.
+
+    A revision that changes routing or clocks in force must have been proposed by another person (`second_person_needed`).
+    """
     rooms, caller = _rooms(incoming), incoming.caller
     require_role(caller, "system_admin", "bureau")
     _own(caller, name)
     in_force = rooms.follower.directory.networks.get(name)
     if in_force is None or in_force.digest != body.digest:
-        command = checked_publication(rooms.follower.directory, name, body.revision, body.parts, body.digest)
-        await rooms.run(command, actor_of(caller), incoming.key, body)
+        checked = checked_revision(rooms.follower.directory, name, body.revision, body.parts, body.digest)
+        await rooms.run(PublishRevision(checked, caller.party), actor_of(caller), incoming.key, body)
     return await one_network(name, caller, rooms)
 
 

@@ -1,11 +1,15 @@
-"""What may be done to the registry: stage and publish a network revision, open a cell, issue and revoke keys. Pure.
+"""What may be done to the registry: stage, propose and publish a network revision, open a cell, issue and revoke keys. Pure.
 
 Every entity has a stream of its own; `EntityState` is what its decisions need, whatever the entity is.
+
+A revision that changes rules in force (who gets a demand, how long that may take) needs two persons: one proposes it, another one
+publishes it. The first revision of a network, and whatever changes no rule, is published by one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Literal, assert_never, cast
 
@@ -14,6 +18,7 @@ from libs.events import (
     CredentialIssued,
     CredentialRevoked,
     Event,
+    NetworkRevisionProposed,
     NetworkRevisionPublished,
     NetworkRevisionStaged,
     NotFound,
@@ -21,7 +26,7 @@ from libs.events import (
     RegistryEvent,
     Role,
 )
-from libs.events.registry import Section
+from libs.events.registry import RuledSection, Section
 
 RevokeReason = Literal["lost", "left", "replaced", "misused", "other"]
 
@@ -39,8 +44,11 @@ class StageRevision:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishRevision:
-    """Put a completely staged and checked revision in force. `digest` is of its content."""
+class CheckedRevision:
+    """A completely staged, sound revision: digest of its content, and the rules it `changes` against the one in force.
+
+    `base`: the digest it was compared with, None for a network without a revision in force.
+    """
 
     network: str
     revision: str
@@ -48,6 +56,24 @@ class PublishRevision:
     parts: int
     in_force_from: date
     nodes: int
+    base: str | None = None
+    changes: tuple[RuledSection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeRevision:
+    """Lay a checked revision before a second person. `by`: the party that proposes it."""
+
+    checked: CheckedRevision
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRevision:
+    """Put a checked revision in force. `by`: the party that publishes it."""
+
+    checked: CheckedRevision
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +105,16 @@ class RevokeCredential:
     reason: RevokeReason
 
 
-Command = StageRevision | PublishRevision | OpenCell | IssueCredential | RevokeCredential
+Command = StageRevision | ProposeRevision | PublishRevision | OpenCell | IssueCredential | RevokeCredential
 
 
 @dataclass(frozen=True, slots=True)
 class EntityState:
-    """Staged parts of a revision; digest in force of a graph; whether a cell is open; what became of a key."""
+    """Staged parts of a revision; digest in force of a graph and who proposed which digest; whether a cell is open; a key's fate."""
 
     parts: frozenset[int] = frozenset()
     digest: str | None = None
+    proposed: Mapping[str, str] = field(default_factory=dict)
     open: bool = False
     issued: bool = False
     revoked: bool = False
@@ -97,7 +124,10 @@ INITIAL = EntityState()
 
 
 def decide(command: Command, state: EntityState) -> list[RegistryEvent]:
-    """Return the events of a command; none when it is already so. Raises NotFound(credential_not_found), Refused(conflict)."""
+    """Return the events of a command; none when it is already so.
+
+    Raises NotFound(credential_not_found), Refused (conflict, second_person_needed).
+    """
     match command:
         case StageRevision():
             if command.part in state.parts:
@@ -112,19 +142,10 @@ def decide(command: Command, state: EntityState) -> list[RegistryEvent]:
                     items=command.items,
                 )
             ]
+        case ProposeRevision():
+            return _propose(command, state)
         case PublishRevision():
-            if command.digest == state.digest:
-                return []
-            return [
-                NetworkRevisionPublished(
-                    network=command.network,
-                    revision=command.revision,
-                    digest=command.digest,
-                    parts=command.parts,
-                    in_force_from=command.in_force_from,
-                    nodes=command.nodes,
-                )
-            ]
+            return _publish(command, state)
         case OpenCell():
             return [] if state.open else [CellOpened(cell=command.cell)]
         case IssueCredential():
@@ -143,8 +164,11 @@ def evolve(state: EntityState, event: Event, *, version: int, at: datetime) -> E
     match fact:
         case NetworkRevisionStaged():
             return replace(state, parts=state.parts | {fact.part})
+        case NetworkRevisionProposed():
+            return replace(state, proposed={**state.proposed, fact.digest: fact.by})
         case NetworkRevisionPublished():
-            return replace(state, digest=fact.digest)
+            # What was proposed had been compared with the revision that is no longer in force.
+            return replace(state, digest=fact.digest, proposed={})
         case CellOpened():
             return replace(state, open=True)
         case CredentialIssued():
@@ -160,14 +184,56 @@ def entity_of(command: Command) -> str:
     match command:
         case StageRevision():
             return f"{command.network}.revision.{command.revision}"
-        case PublishRevision():
-            return f"{command.network}.graph"
+        case ProposeRevision() | PublishRevision():
+            return f"{command.checked.network}.graph"
         case OpenCell():
             return f"system.cell.{command.cell}"
         case IssueCredential() | RevokeCredential():
             return f"system.credential.{command.key_id}"
         case _:
             assert_never(command)
+
+
+def _propose(command: ProposeRevision, state: EntityState) -> list[RegistryEvent]:
+    checked = command.checked
+    if checked.digest == state.digest or checked.digest in state.proposed:
+        return []
+    _require_base(checked, state)
+    return [
+        NetworkRevisionProposed(
+            network=checked.network,
+            revision=checked.revision,
+            digest=checked.digest,
+            parts=checked.parts,
+            by=command.by,
+            changes=checked.changes,
+        )
+    ]
+
+
+def _publish(command: PublishRevision, state: EntityState) -> list[RegistryEvent]:
+    checked = command.checked
+    if checked.digest == state.digest:
+        return []
+    _require_base(checked, state)
+    if checked.changes and state.proposed.get(checked.digest, command.by) == command.by:
+        raise Refused("second_person_needed")
+    return [
+        NetworkRevisionPublished(
+            network=checked.network,
+            revision=checked.revision,
+            digest=checked.digest,
+            parts=checked.parts,
+            in_force_from=checked.in_force_from,
+            nodes=checked.nodes,
+        )
+    ]
+
+
+def _require_base(checked: CheckedRevision, state: EntityState) -> None:
+    """What a revision changes is known against one revision only: not against one that somebody else has published meanwhile."""
+    if checked.base != state.digest:
+        raise Refused("conflict")
 
 
 def _issue(command: IssueCredential, state: EntityState) -> list[RegistryEvent]:

@@ -11,8 +11,9 @@ from libs.chassis.auth import Caller
 from libs.chassis.caller import CallerDep
 from libs.chassis.http import Limit, decode_cursor, encode_cursor
 from libs.chassis.problems import PROBLEM_RESPONSES
-from libs.directory import Network, Node, to_sections
+from libs.directory import Network, Node, Proposal, digest, to_sections
 from libs.events import NotFound
+from services.registry.revisions import content_of
 from services.registry.rooms import Rooms
 from services.registry.shapes import (
     CodeListOut,
@@ -23,6 +24,8 @@ from services.registry.shapes import (
     NetworkSummary,
     NodeList,
     NodeOut,
+    ProposalList,
+    ProposalOut,
 )
 
 routes = APIRouter(tags=["名录 · registry"], responses=PROBLEM_RESPONSES)
@@ -69,6 +72,27 @@ async def content(name: str, caller: CallerDep, rooms: RoomsDep) -> Content:
     network = network_for(rooms, caller, name)
     parts = [ContentPart(section=part.name, items=list(part.items)) for part in to_sections(network.content)]
     return Content(network=network.name, revision=network.revision, digest=network.digest, sections=parts)
+
+
+@routes.get("/v1/networks/{name}/proposals", response_model_exclude_none=True, summary="待核发版本 · Proposals")
+async def proposals(name: str, caller: CallerDep, rooms: RoomsDep) -> ProposalList:
+    """Revisions that change rules in force and wait for a second person, oldest first."""
+    network = network_for(rooms, caller, name)
+    found = (proposal for proposal in rooms.follower.directory.proposals.values() if proposal.network == network.name)
+    return ProposalList(items=[proposal_out(proposal) for proposal in sorted(found, key=lambda proposal: proposal.seq)])
+
+
+@routes.get(
+    "/v1/networks/{name}/revisions/{revision}/content",
+    response_model_exclude_none=True,
+    summary="版本全文 · Whole content of a revision",
+)
+async def revision_content(name: str, revision: str, caller: CallerDep, rooms: RoomsDep) -> Content:
+    """All sections of a proposed or published revision; who releases it compares it with what is in force."""
+    network = network_for(rooms, caller, name)
+    said = content_of(rooms.follower.directory, network.name, revision)
+    parts = [ContentPart(section=part.name, items=list(part.items)) for part in to_sections(said)]
+    return Content(network=network.name, revision=revision, digest=digest(said), sections=parts)
 
 
 @routes.get("/v1/nodes", response_model_exclude_none=True, summary="节点列表 · Nodes")
@@ -171,6 +195,18 @@ def _known(network: Network, node: str) -> Node:
     if not network.has(node):
         raise NotFound("node_not_found")
     return network.node(node)
+
+
+def proposal_out(proposal: Proposal) -> ProposalOut:
+    """A proposal as the API tells it."""
+    return ProposalOut(
+        network=proposal.network,
+        revision=proposal.revision,
+        digest=proposal.digest,
+        parts=proposal.parts,
+        by=proposal.by,
+        changes=list(proposal.changes),
+    )
 
 
 def _summary(network: Network) -> NetworkSummary:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from libs.events import Role
-from libs.events.registry import Section
+from libs.events.registry import RuledSection, Section
 from services.registry.domain import RevokeReason
 
 Label = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[0-9A-Za-z _./-]+$")]
@@ -101,6 +101,28 @@ class PublicationInput(Strict):
     revision: Slug
     parts: int = Field(ge=1, le=2_000)
     digest: Digest
+
+
+class ProposalInput(Strict):
+    """Lay a staged revision before a second person; refused unless the parts make a sound network with this digest."""
+
+    parts: int = Field(ge=1, le=2_000)
+    digest: Digest
+
+
+class ProposalOut(BaseModel):
+    """提请核发的版本：须由另一人发布。 A revision that waits for a second person: anybody but `by` may publish it."""
+
+    network: str
+    revision: str
+    digest: str
+    parts: int
+    by: str
+    changes: list[RuledSection]
+
+
+class ProposalList(BaseModel):
+    items: list[ProposalOut]
 
 
 class Staged(BaseModel):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -74,14 +74,15 @@ def classify(title: str, description: str, taxonomy: Taxonomy, rule: Classificat
                 scores[meaning.category] += meaning.weight * factor
     strongest = sorted(points.items(), key=lambda match: (-match[1], match[0]))[:MOST_EVIDENCE]
     return Classification(
-        category=_winner(scores, rule),
+        category=winner(scores, rule),
         taxonomy=str(taxonomy.version),
         scores={category: score for category, score in scores.items() if score},
         evidence=tuple(TermMatch(term=term, weight=weight) for term, weight in strongest),
     )
 
 
-def _winner(scores: dict[str, int], rule: ClassificationRule) -> str | None:
+def winner(scores: Mapping[str, int], rule: ClassificationRule) -> str | None:
+    """Return the category whose score is clear enough under a rule, None if a person must decide."""
     ranked = sorted(((-score, category) for category, score in scores.items()))
     if not ranked or -ranked[0][0] < rule.minimum_score:
         return None

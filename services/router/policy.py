@@ -21,23 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Final, Literal
+from typing import Literal
 
-from libs.directory import Fit, Network
+from libs.directory import Network
 from libs.directory.policy import RoutingPolicy
 from libs.events import Basis, Candidate, Classification, Explanation, RoutingInputs
+from services.router.ranking import SHARE_EXCLUDED, Exclusion, Ranked, lowest_hub, ranking_of, score, weigh
 
-Exclusion = Literal["kind", "territory", "category", "not_in_force", "inactive", "not_returned", "under_capacity", "score"]
-"""What decided against a node: a predicate of the policy, or the score (it ranked behind the candidates told by name)."""
-
-SHARE_EXCLUDED: Final = 4
-"""One in so many places among the candidates is kept for nodes that a later predicate excluded; further ones are counted."""
-
-_BYTES: Final = 6_000
-_RETURN_BYTES: Final = 44
-_CANDIDATE_BYTES: Final = 186
-_MOST_RANKINGS: Final = 20_000
+__all__ = ["SHARE_EXCLUDED", "Exclusion", "NodeAnswer", "decide_route", "explain_node", "policy_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +40,6 @@ class NodeAnswer:
     score: int | None
     reasons: tuple[str, ...]
     excluded_by: Exclusion | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """A node that passed everything that does not depend on the demand's own history, with its fixed points 0..10,000."""
-
-    node: str
-    points: int
-    capacity: int
-    before_load: tuple[str, ...]
-    after_load: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranking:
-    """All nodes that fit a kind of demand, best first, and those that date or status excludes. Cached per revision and day."""
-
-    fits: tuple[Fit, ...]
-    policy: RoutingPolicy
-    ranked: tuple[_Ranked, ...]
-    dead: tuple[tuple[str, Exclusion], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """Nodes compared by load (`open`), nodes passed over on the way (`passed`), and how many were not looked at."""
-
-    open: tuple[_Ranked, ...]
-    passed: tuple[tuple[str, Exclusion], ...]
-    unseen: int
 
 
 def decide_route(
@@ -96,15 +57,13 @@ def decide_route(
     """
     if inputs.category is None:
         return _explain(policy, basis, inputs, "desk", network.hub.id, (), _indexed_counts(network, inputs), classification)
-    ranking = _ranking(network, policy, inputs, basis)
-    limit = _most_candidates(policy, inputs)
-    pool = _pool(ranking, policy, inputs, figures, limit - limit // SHARE_EXCLUDED)
-    scored = sorted(((-_score(policy, one, figures), one.node, one) for one in pool.open), key=lambda item: item[:2])
+    weighed = weigh(network, policy, inputs, figures, basis.figures_date)
+    scored = sorted(weighed.scored)
     told = [_told(-minus, one, figures) for minus, _, one in scored]
     excluded = _indexed_counts(network, inputs)
-    _count(excluded, "score", pool.unseen)
-    passed = (*pool.passed, *ranking.dead)
-    room = limit - len(told)
+    _count(excluded, "score", weighed.pool.unseen)
+    passed = (*weighed.pool.passed, *weighed.ranking.dead)
+    room = weighed.limit - len(told)
     told.extend(Candidate(node=node, reasons=(exclusion,)) for node, exclusion in passed[:room])
     for _, exclusion in passed[room:]:
         _count(excluded, exclusion, 1)
@@ -112,7 +71,8 @@ def decide_route(
     recorded = inputs.model_copy(update={"load": seen})
     if scored:
         return _explain(policy, basis, recorded, "candidate", scored[0][1], told, excluded, classification)
-    return _explain(policy, basis, recorded, "lowest_hub", _lowest_hub(network, inputs, basis), told, excluded, classification)
+    hub = lowest_hub(network, inputs, basis.figures_date)
+    return _explain(policy, basis, recorded, "lowest_hub", hub, told, excluded, classification)
 
 
 def explain_node(network: Network, policy: RoutingPolicy, explanation: Explanation, node: str) -> NodeAnswer:
@@ -148,7 +108,7 @@ def _standing(network: Network, policy: RoutingPolicy, explanation: Explanation,
         exclusion = "category"
     if exclusion is not None:
         return NodeAnswer(node, "excluded", None, (exclusion,), exclusion)
-    ranking = _ranking(network, policy, inputs, explanation.basis)
+    ranking = ranking_of(network, policy, inputs, explanation.basis.figures_date)
     for dead, why in ranking.dead:
         if dead == node:
             return NodeAnswer(node, "excluded", None, (why,), why)
@@ -156,99 +116,14 @@ def _standing(network: Network, policy: RoutingPolicy, explanation: Explanation,
         return NodeAnswer(node, "excluded", None, ("not_returned",), "not_returned")
     one = next(ranked for ranked in ranking.ranked if ranked.node == node)
     full = listed is not None and "under_capacity" in listed.reasons
-    told = _told(_score(policy, one, inputs.load), one, inputs.load)
+    told = _told(score(policy, one, inputs.load), one, inputs.load)
     reasons = told.reasons if listed is not None else (*one.before_load, "load:not_recorded", *one.after_load)
     return NodeAnswer(node, "excluded", told.score, reasons, "under_capacity" if full else "score")
 
 
-def _ranking(network: Network, policy: RoutingPolicy, inputs: RoutingInputs, basis: Basis) -> _Ranking:
-    assert inputs.category is not None
-    fits = network.fits(inputs.category, inputs.region, inputs.carrier, inputs.industry)
-    key = (id(fits), id(policy), basis.figures_date)
-    found = _RANKINGS.get(key)
-    # The cached value keeps both objects alive, so their ids cannot come to mean something else.
-    if found is None:
-        if len(_RANKINGS) >= _MOST_RANKINGS:
-            _RANKINGS.clear()
-        day = date.fromisoformat(basis.figures_date) if basis.figures_date is not None else None
-        found = _RANKINGS[key] = _rank(fits, policy, day)
-    return found
-
-
-_RANKINGS: Final[dict[tuple[int, int, str | None], _Ranking]] = {}
-
-
-def _rank(fits: tuple[Fit, ...], policy: RoutingPolicy, day: date | None) -> _Ranking:
-    ranked, dead = [], []
-    for fit in fits:
-        exclusion = _fixed_exclusion(fit, policy, day)
-        if exclusion is not None:
-            dead.append((fit.node.id, exclusion))
-            continue
-        ranked.append(_fixed_points(fit, policy))
-    ranked.sort(key=lambda one: (-one.points, one.node))
-    return _Ranking(fits, policy, tuple(ranked), tuple(dead))
-
-
-def _fixed_exclusion(fit: Fit, policy: RoutingPolicy, day: date | None) -> Exclusion | None:
-    for predicate in policy.eligibility:
-        if predicate.name == "in_force" and day is not None and not fit.node.in_force(day):
-            return "not_in_force"
-        if predicate.name == "active" and fit.node.status != "active":
-            return "inactive"
-    return None
-
-
-def _fixed_points(fit: Fit, policy: RoutingPolicy) -> _Ranked:
-    score, node = policy.score, fit.node
-    breadth = len(node.categories)
-    depth = score.depth.points[breadth - 1] if node.kind in score.depth.kinds and breadth <= len(score.depth.points) else 0
-    welfare = int(getattr(score.welfare_first.fees, node.fee))
-    points = (
-        score.nearness.weight * score.nearness.steps.points(fit.step) + score.depth.weight * depth + score.welfare_first.weight * welfare
-    )
-    before = (f"near:{fit.step}", "depth") if depth else (f"near:{fit.step}",)
-    return _Ranked(node.id, points, node.capacity, before, (node.fee,) if welfare else ())
-
-
-def _pool(ranking: _Ranking, policy: RoutingPolicy, inputs: RoutingInputs, figures: Mapping[str, int], most: int) -> _Pool:
-    names = {predicate.name: predicate for predicate in policy.eligibility}
-    returned = frozenset(inputs.returned_by) if "not_returned" in names else frozenset()
-    capacity = names.get("under_capacity")
-    open_: list[_Ranked] = []
-    full: list[_Ranked] = []
-    passed: list[tuple[str, Exclusion]] = []
-    seen = 0
-    for one in ranking.ranked:
-        if len(open_) == most:
-            break
-        seen += 1
-        if one.node in returned:
-            passed.append((one.node, "not_returned"))
-        elif capacity is not None and figures.get(one.node, 0) >= one.capacity:
-            full.append(one)
-        else:
-            open_.append(one)
-    if not open_ and capacity is not None and capacity.soft:
-        return _Pool(tuple(full[:most]), tuple(passed), len(full[most:]))
-    passed += [(one.node, "under_capacity") for one in full]
-    return _Pool(tuple(open_), tuple(passed), len(ranking.ranked) - seen)
-
-
-def _score(policy: RoutingPolicy, one: _Ranked, figures: Mapping[str, int]) -> int:
-    free = max(one.capacity - figures.get(one.node, 0), 0) * 100 // one.capacity if one.capacity else 0
-    return one.points + policy.score.load.weight * free
-
-
-def _told(score: int, one: _Ranked, figures: Mapping[str, int]) -> Candidate:
+def _told(points: int, one: Ranked, figures: Mapping[str, int]) -> Candidate:
     reasons = (*one.before_load, f"load:{figures.get(one.node, 0)}/{one.capacity}", *one.after_load)
-    return Candidate(node=one.node, score=score, reasons=reasons)
-
-
-def _most_candidates(policy: RoutingPolicy, inputs: RoutingInputs) -> int:
-    """A demand that was returned very often names fewer candidates, so that the explanation keeps its size."""
-    room = (_BYTES - _RETURN_BYTES * len(inputs.returned_by)) // _CANDIDATE_BYTES
-    return max(1, min(policy.explanation.candidates, room))
+    return Candidate(node=one.node, score=points, reasons=reasons)
 
 
 def _indexed_counts(network: Network, inputs: RoutingInputs) -> dict[str, int]:
@@ -265,14 +140,6 @@ def _indexed_counts(network: Network, inputs: RoutingInputs) -> dict[str, int]:
 def _count(counts: dict[str, int], exclusion: Exclusion, number: int) -> None:
     if number:
         counts[exclusion] = counts.get(exclusion, 0) + number
-
-
-def _lowest_hub(network: Network, inputs: RoutingInputs, basis: Basis) -> str:
-    day = date.fromisoformat(basis.figures_date) if basis.figures_date is not None else None
-    for hub in network.hubs(inputs.region, inputs.carrier):
-        if hub.status == "active" and hub.id not in inputs.returned_by and (day is None or hub.in_force(day)):
-            return hub.id
-    return network.hub.id
 
 
 def _explain(

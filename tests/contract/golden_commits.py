@@ -27,6 +27,7 @@ from libs.events import (
     DemandWithdrawn,
     Event,
     Explanation,
+    NetworkRevisionProposed,
     NetworkRevisionPublished,
     NetworkRevisionStaged,
     ProgressReported,
@@ -121,6 +122,9 @@ EVENTS: tuple[Event, ...] = (
         parts=3,
         section="nodes",
         items=({"id": NODE, "kind": "window", "name": "样例窗口", "serves": ["330206"], "assignable": True, "order": 7, "weight": 0.5},),
+    ),
+    NetworkRevisionProposed(
+        network="ningbo", revision="r1", digest=digest(b"sample"), parts=3, by="party-sample", changes=("routing", "clocks")
     ),
     NetworkRevisionPublished(
         network="ningbo", revision="r1", digest=digest(b"sample"), parts=3, in_force_from=date(2026, 3, 2), nodes=1_037

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import get_args
 
@@ -14,17 +15,21 @@ from libs.events import (
     CredentialIssued,
     CredentialRevoked,
     Event,
+    NetworkRevisionProposed,
     NetworkRevisionPublished,
     NetworkRevisionStaged,
     RegistryEvent,
 )
+from libs.events.registry import RuledSection
 from libs.events.testing import Decided, Given, Scenario, at
 from services.registry.domain import (
     INITIAL,
+    CheckedRevision,
     Command,
     EntityState,
     IssueCredential,
     OpenCell,
+    ProposeRevision,
     PublishRevision,
     RevokeCredential,
     StageRevision,
@@ -34,18 +39,23 @@ from services.registry.domain import (
 )
 
 ENTITY: Scenario[EntityState] = Scenario(INITIAL, evolve)
-DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+DIGEST, OTHER, THIRD = "sha256:" + "a" * 64, "sha256:" + "b" * 64, "sha256:" + "d" * 64
 
 STAGE = StageRevision("sample", "r1", 1, 2, "regions", ({"code": "330200"},))
 STAGED = NetworkRevisionStaged(network="sample", revision="r1", part=1, parts=2, section="regions", items=({"code": "330200"},))
-PUBLISH = PublishRevision("sample", "r1", DIGEST, 2, date(2026, 1, 1), 9)
+FIRST = CheckedRevision("sample", "r1", DIGEST, 2, date(2026, 1, 1), 9)
+PUBLISH = PublishRevision(FIRST, "person-one")
+NEWER = CheckedRevision("sample", "r2", OTHER, 2, date(2026, 2, 1), 10, base=DIGEST)
+RULES = replace(NEWER, changes=("routing",))
+PROPOSED = NetworkRevisionProposed(network="sample", revision="r2", digest=OTHER, parts=2, by="person-one", changes=("routing",))
+RELEASED = NetworkRevisionPublished(network="sample", revision="r2", digest=OTHER, parts=2, in_force_from=date(2026, 2, 1), nodes=10)
 PUBLISHED = NetworkRevisionPublished(network="sample", revision="r1", digest=DIGEST, parts=2, in_force_from=date(2026, 1, 1), nodes=9)
 ISSUE = IssueCredential("key1", DIGEST, "party-sample", "clerk", "sample", "node-one", "window clerk", None)
 ISSUED = CredentialIssued(
     key_id="key1", digest=DIGEST, party="party-sample", role="clerk", network="sample", node="node-one", label="window clerk"
 )
 REVOKED = CredentialRevoked(key_id="key1", reason="lost")
-ONE_OF_EACH: tuple[Event, ...] = (STAGED, PUBLISHED, CellOpened(cell="26a"), ISSUED, REVOKED)
+ONE_OF_EACH: tuple[Event, ...] = (STAGED, PROPOSED, PUBLISHED, CellOpened(cell="26a"), ISSUED, REVOKED)
 
 
 def when(given: Given[EntityState], command: Command) -> Decided[EntityState]:
@@ -71,13 +81,51 @@ def test_publishing_what_is_in_force_changes_nothing() -> None:
 
 
 def test_other_content_replaces_what_is_in_force() -> None:
-    newer = PublishRevision("sample", "r2", OTHER, 2, date(2026, 2, 1), 10)
-    assert when(ENTITY.given(PUBLISHED), newer).state.digest == OTHER
+    assert when(ENTITY.given(PUBLISHED), PublishRevision(NEWER, "person-one")).state.digest == OTHER
 
 
 def test_an_earlier_revision_may_be_put_in_force_again() -> None:
-    newer = PUBLISHED.model_copy(update={"revision": "r2", "digest": OTHER})
-    when(ENTITY.given(PUBLISHED, newer), PUBLISH).then(PUBLISHED)
+    when(ENTITY.given(PUBLISHED, RELEASED), PublishRevision(replace(FIRST, base=OTHER), "person-one")).then(PUBLISHED)
+
+
+def test_the_first_revision_of_a_network_is_published_by_one_person() -> None:
+    when(ENTITY.given(), PUBLISH).then(PUBLISHED)
+
+
+def test_rules_in_force_change_only_when_one_person_proposes_and_another_publishes() -> None:
+    when(ENTITY.given(PUBLISHED), ProposeRevision(RULES, "person-one")).then(PROPOSED)
+    when(ENTITY.given(PUBLISHED, PROPOSED), PublishRevision(RULES, "person-two")).then(RELEASED)
+
+
+@pytest.mark.parametrize("changes", [("routing",), ("clocks",), ("routing", "clocks")])
+def test_nobody_publishes_alone_what_changes_rules_in_force(changes: tuple[RuledSection, ...]) -> None:
+    rules = replace(RULES, changes=changes)
+    when(ENTITY.given(PUBLISHED), PublishRevision(rules, "person-two")).then_refused("second_person_needed")
+    when(ENTITY.given(PUBLISHED, PROPOSED), PublishRevision(rules, "person-one")).then_refused("second_person_needed")
+
+
+def test_a_second_person_cannot_release_another_content_than_was_proposed() -> None:
+    swapped = replace(RULES, digest="sha256:" + "c" * 64)
+    when(ENTITY.given(PUBLISHED, PROPOSED), PublishRevision(swapped, "person-two")).then_refused("second_person_needed")
+
+
+def test_proposing_again_or_by_somebody_else_changes_nothing() -> None:
+    when(ENTITY.given(PUBLISHED, PROPOSED), ProposeRevision(RULES, "person-one")).then_nothing()
+    when(ENTITY.given(PUBLISHED, PROPOSED), ProposeRevision(RULES, "person-two")).then_nothing()
+    when(ENTITY.given(PUBLISHED, PROPOSED, RELEASED), ProposeRevision(RULES, "person-one")).then_nothing()
+
+
+def test_a_proposal_ends_when_anything_is_published() -> None:
+    third = NetworkRevisionPublished(network="sample", revision="r3", digest=THIRD, parts=2, in_force_from=date(2026, 2, 1), nodes=9)
+    again = replace(RULES, base=THIRD)
+    when(ENTITY.given(PUBLISHED, PROPOSED, third), PublishRevision(again, "person-two")).then_refused("second_person_needed")
+
+
+def test_what_was_compared_with_an_older_revision_is_not_published() -> None:
+    stale = replace(NEWER, digest=THIRD)
+    when(ENTITY.given(PUBLISHED, RELEASED), PublishRevision(stale, "person-one")).then_refused("conflict")
+    when(ENTITY.given(PUBLISHED, RELEASED), ProposeRevision(replace(stale, changes=("routing",)), "person-one")).then_refused("conflict")
+    when(ENTITY.given(PUBLISHED), PublishRevision(replace(NEWER, base=None), "person-one")).then_refused("conflict")
 
 
 def test_a_cell_is_opened_once() -> None:
@@ -107,6 +155,7 @@ def test_a_key_nobody_issued_cannot_be_revoked() -> None:
     ("command", "entity"),
     [
         (STAGE, "sample.revision.r1"),
+        (ProposeRevision(RULES, "person-one"), "sample.graph"),
         (PUBLISH, "sample.graph"),
         (OpenCell("26a"), "system.cell.26a"),
         (ISSUE, "system.credential.key1"),

@@ -1,15 +1,16 @@
-"""A staged revision is published only whole, sound and with the digest that was asked for."""
+"""A staged revision is proposed and published only whole, sound, of the digest asked for, and with the rules it changes named."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
 
-from libs.directory import Directory, NetworkContent, Section, digest, load_network, to_sections
-from libs.events import Refused
-from services.registry.revisions import checked_publication
+from libs.directory import Directory, Network, NetworkContent, Proposal, Section, digest, load_network, to_sections
+from libs.events import NotFound, Refused
+from services.registry.revisions import checked_revision, content_of
 
 
 @lru_cache(maxsize=1)
@@ -23,13 +24,13 @@ def staged(sections: list[Section], network: str = "ningbo") -> Directory:
 
 def refusal(directory: Directory, parts: int, wanted: str, network: str = "ningbo") -> tuple[str, str | None]:
     with pytest.raises(Refused) as refused:
-        checked_publication(directory, network, "r1", parts, wanted)
+        checked_revision(directory, network, "r1", parts, wanted)
     return refused.value.code, refused.value.field
 
 
 def test_a_complete_sound_revision_becomes_a_publication() -> None:
     sections = list(to_sections(ningbo()))
-    command = checked_publication(staged(sections), "ningbo", "r1", len(sections), digest(ningbo()))
+    command = checked_revision(staged(sections), "ningbo", "r1", len(sections), digest(ningbo()))
     assert (command.network, command.revision, command.parts, command.nodes) == ("ningbo", "r1", len(sections), len(ningbo().nodes))
     assert command.in_force_from == ningbo().network.in_force_from
 
@@ -53,3 +54,49 @@ def test_a_network_is_not_published_under_another_s_name() -> None:
 def test_an_unsound_network_is_not_published() -> None:
     sections = [section for section in to_sections(ningbo()) if section.name != "regions"]
     assert refusal(staged(sections), len(sections), digest(ningbo())) == ("network_file_invalid", "items")
+
+
+def in_force(content: NetworkContent, published: str | None = None) -> Directory:
+    """A directory with a content in force, or something else published last."""
+    network = Network(content, revision="r0", seq=3, digest=digest(content))
+    return Directory(networks={"ningbo": network}, history={"ningbo": (network,)}, published={"ningbo": published or digest(content)})
+
+
+def changes(directory: Directory, content: NetworkContent) -> tuple[str, ...]:
+    sections = to_sections(content)
+    waiting = replace(directory, staged={("ningbo", "r1"): dict(enumerate(sections, 1))})
+    return checked_revision(waiting, "ningbo", "r1", len(sections), digest(content)).changes
+
+
+def test_the_rules_a_revision_changes_are_named() -> None:
+    old = ningbo()
+    routing = old.routing.model_copy(update={"return_budget": old.routing.return_budget + 1})
+    clocks = old.clocks.model_copy(update={"version": old.clocks.version + 1})
+    renamed = old.model_copy(update={"nodes": (old.nodes[0].model_copy(update={"title_en": "renamed"}), *old.nodes[1:])})
+    assert changes(in_force(old), old.model_copy(update={"routing": routing})) == ("routing",)
+    assert changes(in_force(old), old.model_copy(update={"clocks": clocks})) == ("clocks",)
+    assert changes(in_force(old), old.model_copy(update={"routing": routing, "clocks": clocks})) == ("routing", "clocks")
+    assert changes(in_force(old), renamed) == ()
+
+
+def test_a_first_revision_changes_no_rule_in_force() -> None:
+    sections = to_sections(ningbo())
+    checked = checked_revision(staged(list(sections)), "ningbo", "r1", len(sections), digest(ningbo()))
+    assert (checked.base, checked.changes) == (None, ())
+
+
+def test_where_what_was_published_cannot_be_read_every_rule_counts_as_changed() -> None:
+    """Otherwise a revision this release cannot read would let one person change the rules behind it."""
+    unread = "sha256:" + "e" * 64
+    assert changes(in_force(ningbo(), unread), ningbo()) == ("routing", "clocks")
+    assert changes(Directory(published={"ningbo": unread}), ningbo()) == ("routing", "clocks")
+
+
+def test_what_waits_for_release_can_be_read_before() -> None:
+    sections = to_sections(ningbo())
+    directory = staged(list(sections))
+    with pytest.raises(NotFound, match="revision_not_found"):
+        content_of(directory, "ningbo", "r1")
+    proposal = Proposal("ningbo", "r1", digest(ningbo()), len(sections), "person-one", ("routing",), 9)
+    assert content_of(replace(directory, proposals={("ningbo", "r1"): proposal}), "ningbo", "r1") == ningbo()
+    assert content_of(in_force(ningbo()), "ningbo", "r0") == ningbo()
