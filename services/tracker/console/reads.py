@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from libs.chassis.auth import Caller
+from libs.chassis.auth import Caller, require_link
 from libs.chassis.database import database_errors
 from libs.events import NotFound
+from services.tracker import archive
 from services.tracker.console import files
+from services.tracker.console.affair import fold, linked_of
 from services.tracker.console.names import DirectoryNames
+from services.tracker.console.outward import HttpOutward
 from services.tracker.console.sessions import DatabaseSessions
-from services.tracker.console.source import Contact, DemandFacts, DemandFilter, DemandLine, DemandPage, Heard
+from services.tracker.console.source import Contact, DemandFacts, DemandFilter, DemandLine, DemandPage, Heard, Linked
 from services.tracker.console.visit import Console
 from services.tracker.feed import decode_places, heard
 from services.tracker.rights import Scope, scope_of
@@ -25,6 +28,7 @@ from services.tracker.views import Found
 
 _CHANGES_AT_ONCE: Final = 200
 _LOOK_AGAIN: Final = 1.0
+_LINK_WAITS: Final = 5.0
 _CALM: Final = 0.25
 """Seconds between looks for a page that is not concerned: under load the bell rings a hundred times a second."""
 
@@ -77,6 +81,29 @@ class TrackerSource:
                 raise NotFound("demand_not_found")
             return await read_trail(entries, self._rooms.keys, reads_text=scope.reads_text)
 
+    async def linked(self, caller: Caller, *, version: int) -> Linked:
+        """One demand's history from the archive, whatever the views say. Nothing is opened, nor waited for, before the link is proved."""
+        assert caller.link is not None
+        entries = await self._entries(caller.link.demand)
+        plain = await read_trail(entries, self._rooms.keys, reads_text=False)
+        require_link(caller, caller.link.demand, fold(plain.commits))
+        end = asyncio.get_running_loop().time() + _LINK_WAITS
+        while entries[-1].ver < version and (left := end - asyncio.get_running_loop().time()) > 0:
+            rung = self._rooms.bell.listen()
+            entries = await self._entries(caller.link.demand)
+            if entries[-1].ver < version:
+                await heard(rung, min(left, _LOOK_AGAIN))
+        with database_errors():
+            return linked_of(caller.link.demand, await read_trail(entries, self._rooms.keys, reads_text=True))
+
+    async def _entries(self, demand: str) -> list[archive.Entry]:
+        with database_errors():
+            async with self._rooms.engine.connect() as connection:
+                found = await archive.entries_of(connection, demand)
+        if not found:
+            raise NotFound("demand_not_found")
+        return found
+
     async def position(self) -> str:
         """Cursor of the newest change."""
         with database_errors():
@@ -112,6 +139,7 @@ def open_console(rooms: Rooms, endpoints_file: Path | None) -> Console:
         names=DirectoryNames(rooms.follower),
         sessions=DatabaseSessions(rooms.engine),
         router=lambda: _endpoint(endpoints_file, "router"),
+        outward=HttpOutward(lambda service: _endpoint(endpoints_file, service)),
         assets=files.load(),
     )
 

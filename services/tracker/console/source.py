@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from libs.chassis.auth import Caller
+from libs.demand import DemandState
 from services.tracker.trail import Trail
 
 
@@ -76,6 +77,17 @@ class DemandFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """What an enterprise's own link opens: its demand's whole history with every text in it. `title` None: erased."""
+
+    demand: str
+    version: int
+    title: str | None
+    state: DemandState
+    trail: Trail
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """How far the changes were read, and whether one of them matters to the page."""
 
@@ -100,6 +112,13 @@ class ConsoleSource(Protocol):
 
     async def trail(self, caller: Caller, demand: str) -> Trail:
         """Return its history. Raises NotFound like `demand`."""
+        ...
+
+    async def linked(self, caller: Caller, *, version: int) -> Linked:
+        """Return what an enterprise's own link opens, waiting a few seconds for `version`.
+
+        Raises NotFound for a link that is not the demand's own, Corrupt.
+        """
         ...
 
     async def position(self) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from libs.chassis.auth import Caller
+from libs.chassis.auth import Caller, require_link
 from libs.directory import Directory
 from libs.events import Actor, Commit, DemandCorrected, DemandSubmitted, Event, NotFound, Refused, Sealed
 from libs.events.algorithms import digest
-from services.tracker.console.source import Contact, DemandFacts, DemandFilter, DemandLine, DemandPage, Heard
+from services.tracker.console.affair import linked_of
+from services.tracker.console.source import Contact, DemandFacts, DemandFilter, DemandLine, DemandPage, Heard, Linked
 from services.tracker.project import DemandRow, project
 from services.tracker.rights import scope_of
 from services.tracker.trail import Trail, TrailCommit, TrailEvent
@@ -59,6 +60,10 @@ class MemorySource:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
+    def commits(self, demand: str) -> list[TrailCommit]:
+        """Every commit of a demand, oldest first."""
+        return list(self._held[demand].commits) if demand in self._held else []
+
     async def demands(self, caller: Caller, wanted: DemandFilter) -> DemandPage:
         """A stretch of the list; the cursor is the number of rows before it."""
         if wanted.after is not None and not wanted.after.isdecimal():
@@ -102,6 +107,17 @@ class MemorySource:
         if not self._reads_text(caller):
             commits = [replace(step, events=[TrailEvent(item.event) for item in step.events]) for step in commits]
         return Trail(list(commits), segments(step.commit for step in commits if step.commit is not None))
+
+    async def linked(self, caller: Caller, *, version: int) -> Linked:
+        """One demand's history. There is nothing to wait for: a commit is there at once or never."""
+        assert caller.link is not None
+        held = self._held.get(caller.link.demand)
+        if held is None:
+            raise NotFound("demand_not_found")
+        trail = Trail(list(held.commits), segments(step.commit for step in held.commits if step.commit is not None))
+        found = linked_of(caller.link.demand, trail)
+        require_link(caller, found.demand, found.state)
+        return found
 
     async def position(self) -> str:
         """How many commits there are."""

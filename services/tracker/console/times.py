@@ -58,6 +58,17 @@ def spoken(at: datetime, now: datetime, lang: Lang) -> str:
     return f"{day} {clock(at)}"
 
 
+def due(at: datetime, now: datetime, lang: Lang) -> str:
+    """Say a moment to come: 今天 17:00, 明天 17:00, 11月27日（周五）17:00; with the year when it is another one."""
+    days = (local(at).date() - local(now).date()).days
+    if days == 0:
+        return f"今天 {clock(at)}" if lang == "zh" else f"today {clock(at)}"
+    if days == 1:
+        return f"明天 {clock(at)}" if lang == "zh" else f"tomorrow {clock(at)}"
+    day = date_words(at, lang, year=local(at).year != local(now).year)
+    return f"{day}（{weekday(at, lang)}）{clock(at)}" if lang == "zh" else f"{weekday(at, lang)} {day} {clock(at)}"
+
+
 def full(at: datetime, lang: Lang) -> str:
     """The whole instant for hovering and print: 2026年11月20日 周五 16:56:03（北京时间）."""
     seconds = f"{clock(at)}:{local(at).second:02d}"

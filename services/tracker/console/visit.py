@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 from urllib.parse import quote, urlsplit
@@ -24,6 +25,8 @@ from libs.chassis.problems import CATALOGUE, TRACE_ID, code_of
 from libs.directory import Directory
 from libs.events import LiandongError
 from services.tracker.console import files
+from services.tracker.console.outward import HttpOutward, Outward
+from services.tracker.console.phrases import phrase
 from services.tracker.console.sessions import Sessions
 from services.tracker.console.source import ConsoleSource, Names
 from services.tracker.console.speech import Speech
@@ -62,6 +65,7 @@ class Console:
     names: Names
     sessions: Sessions
     router: Callable[[], str | None] = lambda: None
+    outward: Outward = field(default_factory=lambda: HttpOutward(lambda _service: None))
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     assets: Mapping[str, files.StaticFile] = field(default_factory=files.load)
 
@@ -98,6 +102,7 @@ class Visit:
         shared = {
             "s": self.speech,
             "t": self.speech.text,
+            "p": partial(phrase, self.speech.say.lang),
             "lang": self.speech.say.lang,
             "caller": self.caller,
             "assets": self.console.assets,

@@ -39,6 +39,8 @@ from libs.events import (
     TermMatch,
     Unavailable,
 )
+from services.tracker.console import enterprise
+from services.tracker.console.forms import UPLOADS
 from services.tracker.console.names import DirectoryNames
 from services.tracker.console.pages import FORM_PATHS, routes
 from services.tracker.console.sessions import MemorySessions
@@ -111,9 +113,10 @@ def console_app() -> FastAPI:
         title_en="console",
         settings=ServiceSettings(port=0, **away),
         lifespan=_nothing_to_open,
-        routes=[routes],
+        routes=[routes, enterprise.routes],
         readiness=_ready,
         form_paths=FORM_PATHS,
+        uploads=UPLOADS,
     )
 
 
