@@ -67,8 +67,8 @@ class Room:
         return ReplayReport.model_validate(lines[-1]["report"])
 
 
-async def record(town: Town, demands: list[str]) -> list[DemandAssigned]:
-    """Write what the router decided, as its consumer does; a second time, which changes nothing."""
+async def recorded(town: Town, demands: list[str]) -> list[DemandAssigned]:
+    """The decisions on these demands, once the router has written them; writing them again changes nothing."""
     rows, events = [], []
     for demand in demands:
         for commit in await town.commits(demand):
@@ -76,9 +76,16 @@ async def record(town: Town, demands: list[str]) -> list[DemandAssigned]:
                 if isinstance(event, DemandAssigned):
                     events.append(event)
                     rows.append(decision_row(demand, commit.at, event, sample=True))
-    for _ in range(2):
-        async with transaction(town.engine) as connection:
-            await write_decisions(connection, rows)
+
+    async def written() -> bool:
+        return len(await town.rows("select * from router.decision")) == len(rows)
+
+    await eventually(written)
+    before = await town.rows("select * from router.decision order by demand, assignment")
+    async with transaction(town.engine) as connection:
+        await write_decisions(connection, rows)
+    assert await town.rows("select * from router.decision order by demand, assignment") == before
+    assert {row[:2] for row in before} == {(row["demand"], row["assignment"]) for row in rows}
     return events
 
 
@@ -108,7 +115,7 @@ async def room(town: Town) -> AsyncIterator[Room]:
             return len(await town.rows("select * from router.assignment where status = 'returned'")) == 2
 
         await eventually(written)
-        yield Room(town, app, hub, people, demands, await record(town, demands))
+        yield Room(town, app, hub, people, demands, await recorded(town, demands))
 
 
 async def test_the_policy_in_force_gives_the_recorded_decisions_back_exactly(room: Room) -> None:
