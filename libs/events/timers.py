@@ -3,8 +3,8 @@
 A timer says "look at this demand now"; what is to be done, and whether anything is, only the demand's state says. Hence the rules that
 every handler keeps:
 
-* act only if the state still waits for this moment: a timer may fire twice, late, or after it was replaced or taken away (a kill of
-  the server may undo that, measured);
+* act only if the state still waits for this moment: a timer may fire twice, late, or after it was replaced or taken away. A kill of the
+  server may undo the latter, and such a timer may also stand for ever without firing (measured): nothing follows from one that stands;
 * answer every fired timer with what the demand waits for now, whether anything was done or not.
 
 The second rule is no courtesy. When a schedule of nats-server comes due, the fired message is queued, and as it is stored it purges
@@ -57,7 +57,7 @@ class TimerBook(Protocol):
         ...
 
     async def armed(self, demands: Sequence[str]) -> dict[str, datetime]:
-        """The moments of those timers that stand and have not fired. Raises Unavailable, NotFound."""
+        """The moments of those timers that stand, as far as the stream knows. Raises Unavailable, NotFound."""
         ...
 
     async def fired(self, handle: Handle, *, limit: int = LIMIT, wait: float = WAIT) -> int:
