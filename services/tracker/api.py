@@ -47,6 +47,7 @@ Cursor = Annotated[str | None, Query(max_length=1024, description="上一页的 
 DemandId = Annotated[str, Path(max_length=80, description="诉求号 · demand id")]
 MinVersion = Annotated[int | None, Query(ge=1, le=1_000_000, description="等到至少这一版，最多 5 秒 · wait for this version, at most 5 s")]
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=1024, description="最后收到的游标 · last cursor received")]
+Overdue = Annotated[bool | None, Query(description="时限已过或未过 · whether what is promised has passed")]
 Moment = Annotated[AwareDatetime | None, Query(description="RFC 3339")]
 
 routes = APIRouter(tags=["全程跟踪 · tracker"])
@@ -96,6 +97,8 @@ async def list_demands(
     since: Moment = None,
     until: Moment = None,
     sample: bool | None = None,
+    overdue: Overdue = None,
+    due_before: Moment = None,
     order: Literal["submitted", "updated"] = "submitted",
     after: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
@@ -104,6 +107,7 @@ async def list_demands(
 
     The demands you may see, newest first; paging neither repeats nor misses any while they change.
     """
+    now = datetime.now(UTC)
     wanted = DemandFilter(
         status=status,
         category=category,
@@ -115,13 +119,16 @@ async def list_demands(
         party=party,
         partner_ref=partner_ref,
         text=q,
-        since=_utc(since, "since"),
-        until=_utc(until, "until"),
+        since=utc(since, "since"),
+        until=utc(until, "until"),
         sample=sample,
+        due_before=utc(due_before, "due_before"),
+        overdue=overdue,
+        at=now,
     )
     with database_errors():
         page = await rooms.views.demands(scope, wanted, limit=limit, after=after, order=order)
-    return DemandList(items=[DemandLine(**line_out(found)) for found in page.found], next=page.next)
+    return DemandList(items=[DemandLine(**line_out(found, now)) for found in page.found], next=page.next)
 
 
 @routes.get("/v1/demands/{demand}", response_model_exclude_none=True, summary="一件诉求 · One demand")
@@ -131,13 +138,13 @@ async def one_demand(demand: DemandId, scope: ScopeDep, rooms: RoomsDep, respons
     Where it stands; `min_version` waits until the view includes your own write. ETag is the version.
     """
     parse_demand_id(demand)
-    found = await _awaited(rooms, scope, demand, min_version)
+    found = await awaited(rooms, scope, demand, min_version)
     details = Details()
-    if scope.reads_text:
+    if scope.reads_text and not found.row.erased:
         with database_errors():
             details = await read_details(await rooms.views.entries(scope, demand) or [], rooms.keys)
     response.headers["ETag"] = etag(found.row.version)
-    return demand_out(found, details)
+    return demand_out(found, details, datetime.now(UTC))
 
 
 @routes.get("/v1/demands/{demand}/trail", response_model_exclude_none=True, summary="全程轨迹 · Its trail")
@@ -148,7 +155,7 @@ async def trail(demand: DemandId, scope: ScopeDep, rooms: RoomsDep, response: Re
     """
     parse_demand_id(demand)
     if min_version is not None:
-        await _awaited(rooms, scope, demand, min_version)
+        await awaited(rooms, scope, demand, min_version)
     with database_errors():
         entries = await rooms.views.entries(scope, demand)
         if entries is None:
@@ -211,7 +218,7 @@ def _still(caller: Caller, rooms: Rooms) -> Scope | None:
     return scope_of(caller, directory)
 
 
-async def _awaited(rooms: Rooms, scope: Scope, demand: str, min_version: int | None) -> Found:
+async def awaited(rooms: Rooms, scope: Scope, demand: str, min_version: int | None) -> Found:
     """The demand, at `min_version` or later if given. Raises NotFound, Unavailable view_behind after five seconds."""
     loop = asyncio.get_running_loop()
     end = loop.time() + (WAIT_SECONDS if min_version is not None else 0)
@@ -235,7 +242,8 @@ class ViewBehind(Unavailable):
     code = "view_behind"
 
 
-def _utc(moment: datetime | None, name: str) -> datetime | None:
+def utc(moment: datetime | None, name: str) -> datetime | None:
+    """A moment of the query in UTC. Raises Refused invalid_parameter beyond the calendar."""
     try:
         return None if moment is None else moment.astimezone(UTC)
     except OverflowError as error:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable, DropSchema
 
-from services.tracker.tables import active, generation, schema_of, translated
+from services.tracker.tables import active, generation, schema_of, shape, translated
 
 _GENERATION: Final = re.compile(r"tracker_v([1-9]\d{0,8})")
 CREATE_LOCK: Final = int.from_bytes(hashlib.sha256(b"tracker/generations").digest()[:8], "big", signed=True)
@@ -53,9 +53,17 @@ async def ensure(engine: AsyncEngine) -> int:
     return version
 
 
+async def is_current(connection: AsyncConnection, version: int) -> bool:
+    """Whether a generation was made by a release that projects the same into the same tables."""
+    comment = text("select obj_description(to_regnamespace(:name), 'pg_namespace')")
+    found: str | None = (await connection.execute(comment, {"name": schema_of(version)})).scalar_one()
+    return found == shape()
+
+
 async def create(connection: AsyncConnection, version: int) -> None:
-    """Create a generation's schema and tables, without secondary indexes: bulk loading comes first."""
+    """Create a generation's schema and tables, without secondary indexes: bulk loading comes first. Its comment names its shape."""
     await connection.execute(CreateSchema(schema_of(version)))
+    await connection.execute(text(f"comment on schema {schema_of(version)} is '{shape()}'"))
     await connection.run_sync(_create_tables, version)
 
 

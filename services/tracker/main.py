@@ -13,12 +13,14 @@ from libs.chassis.database import create_engine, database_errors, ping
 from libs.chassis.ground import Ground, open_ground
 from libs.chassis.keyring import Kek, KeyRing
 from libs.chassis.settings import BadSetting, read_secret
-from services.tracker import api, generations
-from services.tracker.console import pages
+from services.tracker import api, measuring
+from services.tracker.console import enterprise, pages
+from services.tracker.console.forms import UPLOADS
 from services.tracker.console.reads import open_console
 from services.tracker.consumers import Followers
 from services.tracker.feed import Bell
 from services.tracker.metrics import TrackerMetrics
+from services.tracker.rebuild import ensure_current
 from services.tracker.rooms import Rooms
 from services.tracker.settings import TrackerSettings
 from services.tracker.views import Views
@@ -35,11 +37,11 @@ def create_app(settings: TrackerSettings) -> FastAPI:
         async with AsyncExitStack() as stack:
             engine = create_engine(settings, pool_size=settings.pool_size)
             stack.push_async_callback(engine.dispose)
+            keys, bell = KeyRing(engine, kek), Bell()
             with database_errors():
-                await generations.ensure(engine)
+                await ensure_current(engine, keys)
             ground = await open_ground(stack, app, settings, _now)
             store, follower = ground.store, ground.follower
-            keys, bell = KeyRing(engine, kek), Bell()
             followers = Followers(engine, store, keys, follower, bell=bell, metrics=TrackerMetrics(app.state.metrics), cell=settings.cell)
             stack.push_async_callback(followers.stop)
             await followers.start()
@@ -62,9 +64,10 @@ def create_app(settings: TrackerSettings) -> FastAPI:
         title_en="tracker",
         settings=settings,
         lifespan=lifespan,
-        routes=[api.routes, pages.routes],
+        routes=[api.routes, measuring.routes, pages.routes, enterprise.routes],
         readiness=readiness,
         form_paths=pages.FORM_PATHS,
+        uploads=UPLOADS,
     )
 
 

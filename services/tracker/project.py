@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from libs.events import Commit, Corrupt, DemandCorrected, DemandSubmitted, Event, Sealed
-from services.tracker.domain import DemandRow, evolve
+from libs.events import Commit, Corrupt, DemandCorrected, DemandSubmitted, Event, PersonalDataErased, Sealed
+from services.tracker.domain import DemandRow, due_of, evolve
 
-__all__ = ["ChangeRow", "DemandRow", "SealedText", "change", "event_types", "project", "searchable"]
+__all__ = ["ChangeRow", "DemandRow", "SealedText", "change", "erased_key", "event_types", "project", "searchable"]
 
 
 class ChangeRow(NamedTuple):
@@ -39,7 +39,7 @@ def project(row: DemandRow | None, commit: Commit, *, cell: str, seq: int) -> De
         row = evolve(row, event, commit=commit, cell=cell)
     if row is None:
         raise Corrupt(f"{commit.entity}: no event in its first commit")
-    return row._replace(version=commit.version, updated_at=commit.at, last_seq=seq)
+    return row._replace(version=commit.version, updated_at=commit.at, last_seq=seq, due=due_of(row))
 
 
 def change(row: DemandRow, commit: Commit) -> ChangeRow:
@@ -60,3 +60,8 @@ def searchable(commit: Commit) -> SealedText | None:
         if isinstance(event, DemandSubmitted | DemandCorrected):
             title, requester = event.title or title, event.requester or requester
     return SealedText(title, requester) if title is not None or requester is not None else None
+
+
+def erased_key(commit: Commit) -> str | None:
+    """Id of the data key whose destruction this commit tells, or None."""
+    return next((event.key for event in commit.events if isinstance(event, PersonalDataErased)), None)

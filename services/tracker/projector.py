@@ -18,10 +18,11 @@ from libs.chassis.keyring import DataKey, open_text
 from libs.events import Commit, Corrupt, Sealed, UnknownEvent
 from services.tracker import rows
 from services.tracker.archive import Entry, Head, read_commit
-from services.tracker.domain import DemandRow
+from services.tracker.demand_row import DemandRow
 from services.tracker.grams import grams
-from services.tracker.project import ChangeRow, SealedText, change, project, searchable
+from services.tracker.project import ChangeRow, SealedText, change, erased_key, project, searchable
 from services.tracker.rows import ParkedRow, TextRow
+from services.tracker.tally import TallyRow, tallies
 
 CACHED: Final = 50_000
 _log: Final = structlog.get_logger("tracker.projector")
@@ -32,15 +33,22 @@ class DataKeys(Protocol):
 
     async def get_many(self, key_ids: Iterable[str]) -> Mapping[str, DataKey]: ...
 
+    def forget(self, key_id: str) -> None: ...
+
 
 @dataclass(slots=True)
 class _Work:
-    """What one batch changes; nothing outside it moves until the transaction stands. `touched` tells which demands are new."""
+    """What one batch changes; nothing outside it moves until the transaction stands.
+
+    `touched` tells which demands are new, `erased` the destroyed keys of demands.
+    """
 
     demands: dict[str, DemandRow | None] = field(default_factory=dict)
     touched: dict[str, bool] = field(default_factory=dict)
     texts: list[tuple[Commit, SealedText]] = field(default_factory=list)
     changes: list[ChangeRow] = field(default_factory=list)
+    tallied: list[TallyRow] = field(default_factory=list)
+    erased: dict[str, str] = field(default_factory=dict)
     parks: dict[str, ParkedRow] = field(default_factory=dict)
 
 
@@ -72,11 +80,23 @@ class Projector:
         for entry in entries:
             self._one(entry, heads.get(entry.demand), work)
             heads[entry.demand] = Head(entry.ver, entry.hash)
-        texts = await self._texts(connection, work.texts)
+        for key_id in work.erased.values():
+            self._keys.forget(key_id)
+        texts = await self._texts(connection, [(commit, text) for commit, text in work.texts if commit.entity not in work.erased])
         fresh = [row for demand, new in work.touched.items() if new and (row := work.demands[demand]) is not None]
         changed = [row for demand, new in work.touched.items() if not new and (row := work.demands[demand]) is not None]
         parks = work.parks.values()
-        await rows.write(connection, self.version, fresh=fresh, changed=changed, texts=texts, changes=work.changes, parks=parks)
+        await rows.write(
+            connection,
+            self.version,
+            fresh=fresh,
+            changed=changed,
+            texts=texts,
+            changes=work.changes,
+            tallied=work.tallied,
+            erased=list(work.erased),
+            parks=parks,
+        )
         return work.changes
 
     def keep(self) -> None:
@@ -124,6 +144,9 @@ class Projector:
         work.demands[entry.demand] = row
         work.touched.setdefault(entry.demand, before is None)
         work.changes.append(change(row, commit))
+        work.tallied += tallies(row, commit)
+        if (key_id := erased_key(commit)) is not None:
+            work.erased[entry.demand] = key_id
         if (sealed := searchable(commit)) is not None:
             work.texts.append((commit, sealed))
 

@@ -4,6 +4,9 @@ The bulk is built beside the running tracker. For the last stretch projection st
 the archive's head; there they are compared row by row and switched in one transaction. The generation before stays for a way back.
 
 A generation that differs is switched to all the same: it is what the archive says. The verdict names the rows.
+
+Views that another release made have other tables, or mean something else by them: there is nothing to compare, they are only replaced.
+`ensure_current` does that by itself when a tracker starts. The archive is what must not be lost, and no release changes it.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from sqlalchemy import Table, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -27,7 +31,10 @@ from services.tracker.tables import KEYS, generation, schema_of
 
 BATCH: Final = 20_000
 SHOWN: Final = 10
+LOOK_AGAIN: Final = 1.0
 LOCK: Final = int.from_bytes(hashlib.sha256(b"tracker/rebuild").digest()[:8], "big", signed=True)
+
+_log: Final = structlog.get_logger("tracker.rebuild")
 
 Progress = Callable[[int, int], None]
 """Called with (commits done, commits to do); the second grows while the archive grows."""
@@ -54,7 +61,7 @@ class TableVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a rebuild found. `switched_to` is None after a mere comparison."""
+    """What a rebuild found. `switched_to` is None after a mere comparison; without tables there was nothing to compare with."""
 
     commits: int
     positions: dict[str, int]
@@ -79,6 +86,27 @@ async def rebuild(engine: AsyncEngine, keys: DataKeys, *, progress: Progress, co
             await guard.execute(select(func.pg_advisory_unlock(LOCK)))
 
 
+async def ensure_current(engine: AsyncEngine, keys: DataKeys) -> None:
+    """Create the views if there are none, and replace those of another release. Raises Corrupt (the archive is damaged), Unavailable.
+
+    Whoever starts while another process is at it waits for that process.
+    """
+    version = await generations.ensure(engine)
+    while not await _current(engine):
+        _log.info("views_of_another_release", version=version)
+        try:
+            verdict = await rebuild(engine, keys, progress=lambda done, total: None)
+        except RebuildRunning:
+            await asyncio.sleep(LOOK_AGAIN)
+        else:
+            _log.info("views_replaced", commits=verdict.commits, version=verdict.switched_to)
+
+
+async def _current(engine: AsyncEngine) -> bool:
+    async with engine.connect() as connection:
+        return await generations.is_current(connection, await generations.active_version(connection))
+
+
 async def _rebuild(engine: AsyncEngine, keys: DataKeys, progress: Progress, compare_only: bool) -> Verdict:
     await generations.ensure(engine)
     async with engine.begin() as connection:
@@ -92,7 +120,8 @@ async def _rebuild(engine: AsyncEngine, keys: DataKeys, progress: Progress, comp
     async with engine.begin() as connection:
         running = await generations.stop_projection(connection)
         await build.finish(connection)
-        tables = [await _compare(connection, table, running, version) for table in generation.sorted_tables]
+        comparable = await generations.is_current(connection, running)
+        tables = [await _compare(connection, table, running, version) for table in generation.sorted_tables if comparable]
         if compare_only:
             await generations.drop(connection, version)
         else:

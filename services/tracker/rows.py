@@ -13,9 +13,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.tracker.domain import DemandRow
+from services.tracker.demand_row import DemandRow
 from services.tracker.project import ChangeRow
-from services.tracker.tables import KEYS, change, demand, demand_text, parked, schema_of
+from services.tracker.tables import KEYS, change, demand, demand_text, parked, schema_of, tally
+from services.tracker.tally import TallyRow
 
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -55,14 +56,16 @@ async def write(
     changed: Iterable[DemandRow],
     texts: Iterable[TextRow],
     changes: Sequence[ChangeRow],
+    tallied: Sequence[TallyRow],
+    erased: Sequence[str],
     parks: Iterable[ParkedRow],
 ) -> None:
     """Write one batch of rows into a generation; the connection must be inside a transaction already.
 
-    `fresh` demands are not there yet: COPY writes them for a third of what an upsert costs.
+    `fresh` demands are not there yet: COPY writes them for a third of what an upsert costs. `erased` demands lose their searchable text.
     """
     driver = await asyncpg_of(connection)
-    for table, records in ((demand, list(fresh)), (change, changes)):
+    for table, records in ((demand, list(fresh)), (change, changes), (tally, tallied)):
         if records:
             names = [column.name for column in table.columns]
             await driver.copy_records_to_table(table.name, schema_name=schema_of(version), columns=names, records=records)
@@ -70,6 +73,8 @@ async def write(
         columns = _columns(table, rows)
         if columns:
             await driver.execute(_UPSERTS[table].format(schema=schema_of(version)), *columns)
+    if erased:
+        await driver.execute(f"delete from {schema_of(version)}.demand_text where id = any($1::text[])", list(erased))  # noqa: S608 - own names
 
 
 async def load_demands(connection: AsyncConnection, version: int, ids: Sequence[str]) -> dict[str, DemandRow]:
@@ -96,11 +101,12 @@ async def load_parked(connection: AsyncConnection, version: int) -> dict[str, Pa
 
 def demand_row(row: Mapping[str, Any]) -> DemandRow:
     """Build the value from a row with the table's column names; further columns are ignored."""
-    values: list[Any] = [tuple(row[name]) if name == "nodes" else row[name] for name in _DEMAND_FIELDS]
+    values: list[Any] = [tuple(row[name]) if name in _LISTS else row[name] for name in _DEMAND_FIELDS]
     return DemandRow(*values)
 
 
 _DEMAND_FIELDS: Final = tuple(column.name for column in demand.columns)
+_LISTS: Final = frozenset(column.name for column in demand.columns if isinstance(column.type, ARRAY))
 
 
 def _columns(table: Table, rows: Iterable[object]) -> list[list[Any]]:

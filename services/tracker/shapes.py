@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from libs.demand import Status
 from libs.directory import Network
-from libs.events import Actor, Sealed
-from services.tracker.domain import NextStep
+from libs.events import Actor
+from services.tracker.demand_row import NextStep
 from services.tracker.sentences import sentence
-from services.tracker.trail import Details, Trail, TrailCommit, TrailEvent, object_of
+from services.tracker.trail import Details, Trail, TrailCommit, TrailEvent, plain_data
 from services.tracker.views import FeedItem, Found
-from services.tracker.waterfall import Segment
+from services.tracker.waterfall import NOBODY, End, Kind, Segment
 
 
 class HolderOut(BaseModel):
@@ -46,7 +47,7 @@ class DemandLine(BaseModel):
     id: str = Field(examples=["ningbo-26a-7q3k9m2v5x8z1c4b"])
     network: str
     version: int
-    status: str = Field(examples=["assigned"])
+    status: Status = Field(description="状态，见 docs/partners.md · where it stands", examples=["assigned"])
     category: str | None = None
     region: str
     carrier: str | None = None
@@ -56,12 +57,21 @@ class DemandLine(BaseModel):
     partner_ref: str | None = None
     enterprise: str = Field(description="企业化名 · pseudonym of the enterprise")
     holder: HolderOut | None = None
-    next_step: NextStep = Field(description="下一步：派单、签收、办理、无 · what has to happen next")
+    due: datetime | None = Field(None, description="对外时限：下一件事应在何时之前完成 · until when the next thing is owed")
+    overdue: bool = Field(description="时限已过 · the promise has passed")
+    next_step: NextStep = Field(description="下一步，见 docs/partners.md · what has to happen next")
     assignments: int
     returns: int
+    escalation: int = Field(description="升级层级，0 为未升级 · level of escalation")
+    supervised: bool = Field(description="正在督办 · under supervision")
+    missed: int = Field(description="超时次数 · deadlines missed so far")
+    reopened: int = Field(description="重办次数 · times reopened")
+    outcome: str | None = Field(None, description="结案结果 · how it was closed", examples=["confirmed"])
+    rating: str | None = Field(None, description="最近一次评价 · latest rating", examples=["satisfied"])
     submitted_at: datetime
     updated_at: datetime
     sample: bool
+    erased: bool = Field(description="个人信息已删除，文字内容不再存在 · personal data erased; the texts are gone")
     title: str | None = None
     requester_name: str | None = None
 
@@ -76,6 +86,23 @@ class DemandList(BaseModel):
 class DemandOut(DemandLine):
     """一件诉求 · one demand. The texts only for its submitter, the nodes that hold or held it, and the hubs above them."""
 
+    received_at: datetime | None = Field(None, description="原系统受理时间，诉求时钟由此起算 · taken in by a former system then")
+    classified_by: str | None = Field(None, description="类别由规则或人判定 · rule or person", examples=["rule"])
+    handler: str | None = Field(None, description="经办人化名 · pseudonym of who handles it")
+    assistants: list[str] | None = Field(None, description="协办节点 · nodes that assist now")
+    arbiter: str | None = Field(None, description="裁定枢纽 · the hub that arbitrates")
+    extension: str = Field(description="延期申请：none、requested、granted、refused · state of the extension")
+    escalated_to: str | None = Field(None, description="已升级至 · told last")
+    duplicates: int = Field(description="疑似重复的诉求数 · possible duplicates suggested")
+    merged_into: str | None = Field(None, description="并入的诉求 · the demand it was merged into")
+    parent: str | None = Field(None, description="由哪件诉求拆分而来 · the demand it was split from")
+    resolved_by: str | None = Field(None, description="办结节点 · the node that resolved it")
+    resolved_at: datetime | None = None
+    follow_up: str = Field(description="回访：none、ordered、recorded · state of the call-back")
+    mismatches: int = Field(description="回访与上报不符次数 · call-backs that contradicted the node")
+    complaints_open: int = Field(description="待核查投诉 · complaints not yet decided")
+    complaints_verified: int = Field(description="核实投诉 · verified complaints")
+    imported: bool = Field(description="由原系统导入 · imported from a former system")
     description: str | None = None
     requester: RequesterOut | None = None
 
@@ -106,13 +133,14 @@ class TrailCommitOut(BaseModel):
 
 
 class SegmentOut(BaseModel):
-    """一段持有 · one holder's stretch; the stretches add up to the demand's life."""
+    """一段持有 · one holder's stretch; all but the `closed` ones add up to the demand's clock. Without `node` nobody has it."""
 
-    node: str
+    node: str | None = Field(None, description="节点；另有 enterprise 企业、former_system 原系统 · a node, or one of these two")
     assignment: str | None = None
+    kind: Kind
     from_: datetime = Field(alias="from")
     to: datetime | None = None
-    reason: str | None = None
+    reason: End | None = None
 
 
 class TrailOut(BaseModel):
@@ -143,7 +171,7 @@ class ChangeList(BaseModel):
     more: bool
 
 
-def line_out(found: Found) -> dict[str, Any]:
+def line_out(found: Found, now: datetime) -> dict[str, Any]:
     """Members of a demand as lists show it."""
     row = found.row
     holder = None
@@ -163,20 +191,56 @@ def line_out(found: Found) -> dict[str, Any]:
         "partner_ref": row.partner_ref,
         "enterprise": row.enterprise,
         "holder": holder,
+        "due": row.promised,
+        "overdue": row.is_overdue(now),
         "next_step": row.next_step,
         "assignments": row.assignments,
         "returns": row.returns,
+        "escalation": row.escalation,
+        "supervised": row.supervisions > 0,
+        "missed": row.missed,
+        "reopened": row.reopened,
+        "outcome": row.outcome,
+        "rating": row.rating,
         "submitted_at": row.submitted_at,
         "updated_at": row.updated_at,
         "sample": row.sample,
-        "title": found.title,
-        "requester_name": found.requester_name,
+        "erased": row.erased,
+        "title": None if row.erased else found.title,
+        "requester_name": None if row.erased else found.requester_name,
     }
 
 
-def demand_out(found: Found, details: Details) -> DemandOut:
+_IN_FULL: Final = (
+    "received_at",
+    "classified_by",
+    "handler",
+    "arbiter",
+    "extension",
+    "escalated_to",
+    "duplicates",
+    "merged_into",
+    "parent",
+    "follow_up",
+    "mismatches",
+    "complaints_open",
+    "complaints_verified",
+    "imported",
+    "resolved_at",
+)
+
+
+def demand_out(found: Found, details: Details, now: datetime) -> DemandOut:
     """One demand in full."""
-    return DemandOut(**line_out(found), description=details.description, requester=_requester(details.requester))
+    row = found.row
+    return DemandOut(
+        **line_out(found, now),
+        **{name: getattr(row, name) for name in _IN_FULL},
+        assistants=list(row.assistants) or None,
+        resolved_by=row.resolved_by if row.resolved_at is not None else None,
+        description=details.description,
+        requester=_requester(details.requester),
+    )
 
 
 def trail_out(identity: str, trail: Trail, network: Network | None) -> TrailOut:
@@ -209,23 +273,16 @@ def _event(item: TrailEvent, network: Network | None) -> TrailEventOut:
     return TrailEventOut(
         type=type(event).__name__,
         schema=event.schema_version,
-        data=_data(item),
+        data=plain_data(item),
         text=sentence(event, network, "zh"),
         text_en=sentence(event, network, "en"),
     )
 
 
-def _data(item: TrailEvent) -> dict[str, Any]:
-    sealed = {name for name in type(item.event).model_fields if isinstance(getattr(item.event, name), Sealed)}
-    data = item.event.model_dump(mode="json", exclude_none=True, exclude=sealed)
-    texts: dict[str, Any] = dict(item.texts)
-    if (requester := object_of(texts.get("requester"))) is not None:
-        texts["requester"] = requester
-    return data | texts
-
-
 def _segment(segment: Segment) -> SegmentOut:
-    return SegmentOut(**{"from": segment.start}, node=segment.node, assignment=segment.assignment, to=segment.end, reason=segment.reason)
+    node = None if segment.node == NOBODY else segment.node
+    span: dict[str, Any] = {"from": segment.start, "to": segment.end}
+    return SegmentOut(**span, node=node, assignment=segment.assignment, kind=segment.kind, reason=segment.reason)
 
 
 def _requester(requester: Mapping[str, Any] | None) -> RequesterOut | None:

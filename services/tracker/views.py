@@ -15,9 +15,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, array
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.http import decode_cursor, encode_cursor
+from libs.demand import OPEN
 from libs.events import Refused
 from services.tracker import archive
-from services.tracker.domain import DemandRow
+from services.tracker.demand_row import DemandRow
 from services.tracker.feed import Places, encode_places
 from services.tracker.generations import active_version
 from services.tracker.grams import query as text_query
@@ -35,8 +36,9 @@ _ID_PART: Final = re.compile(r"[a-z0-9-]{4,60}")
 class DemandFilter:
     """What a list is narrowed to; None means everything.
 
-    `region` covers everything in its territory (GB/T 2260 and 10114), `node` every demand a node holds or ever held, `text` searches
-    titles, names and the beginning of ids; `since` and `until` bound the submission, the latter excluded.
+    `region` covers everything in its territory (GB/T 2260 and 10114), `node` every demand a node holds, held, assists or arbitrates,
+    `text` searches titles, names and the beginning of ids; `since` and `until` bound the submission, the latter excluded. `due_before`
+    bounds what is promised; `overdue` asks whether that had passed at the moment `at`.
     """
 
     status: str | None = None
@@ -52,6 +54,9 @@ class DemandFilter:
     since: datetime | None = None
     until: datetime | None = None
     sample: bool | None = None
+    due_before: datetime | None = None
+    overdue: bool | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +113,12 @@ class Views:
         By submission (the default) nothing is repeated or missed while demands change; by update what changes moves to the front.
         """
         moment = demand.c.submitted_at if order == "submitted" else demand.c.updated_at
-        query = _listed(scope).where(_visible(scope), *_narrowed(scope, wanted))
+        query = _listed(scope).where(visible(scope), *_narrowed(scope, wanted))
         if after is not None:
             at, last = _place(after, order)
             query = query.where(moment <= at, or_(moment < at, demand.c.id > last))
         async with self._engine.connect() as plain:
-            rows = (await (await _generation(plain)).execute(query.order_by(moment.desc(), demand.c.id).limit(limit + 1))).all()
+            rows = (await (await in_generation(plain)).execute(query.order_by(moment.desc(), demand.c.id).limit(limit + 1))).all()
         found = [_found(row) for row in rows[:limit]]
         following = None
         if len(rows) > limit:
@@ -125,10 +130,10 @@ class Views:
     async def counts(self, scope: Scope, wanted: DemandFilter) -> Mapping[str, int]:
         """Number of visible demands per status under a filter; its status is left out of account."""
         query = (
-            select(demand.c.status, func.count()).where(_visible(scope), *_narrowed(scope, wanted, status=False)).group_by(demand.c.status)
+            select(demand.c.status, func.count()).where(visible(scope), *_narrowed(scope, wanted, status=False)).group_by(demand.c.status)
         )
         async with self._engine.connect() as plain:
-            rows = await (await _generation(plain)).execute(query)
+            rows = await (await in_generation(plain)).execute(query)
             return {row[0]: row[1] for row in rows}
 
     async def demand(self, scope: Scope, identity: str) -> Found | None:
@@ -136,8 +141,8 @@ class Views:
         if "\x00" in identity:
             return None
         async with self._engine.connect() as plain:
-            connection = await _generation(plain)
-            row = (await connection.execute(_listed(scope).where(_visible(scope), demand.c.id == identity))).one_or_none()
+            connection = await in_generation(plain)
+            row = (await connection.execute(_listed(scope).where(visible(scope), demand.c.id == identity))).one_or_none()
         return None if row is None else _found(row)
 
     async def entries(self, scope: Scope, identity: str) -> list[archive.Entry] | None:
@@ -145,8 +150,8 @@ class Views:
         if "\x00" in identity:
             return None
         async with self._engine.connect() as plain:
-            connection = await _generation(plain)
-            seen = await connection.execute(select(demand.c.id).where(_visible(scope), demand.c.id == identity))
+            connection = await in_generation(plain)
+            seen = await connection.execute(select(demand.c.id).where(visible(scope), demand.c.id == identity))
             return None if seen.one_or_none() is None else await archive.entries_of(connection, identity)
 
     async def position(self) -> str:
@@ -157,7 +162,7 @@ class Views:
     async def changes(self, scope: Scope, after: Places, *, limit: int) -> ChangePage:
         """Visible changes after a place, each cell in stream order. Looks at no more than SCANNED changes of each cell."""
         async with self._engine.connect() as plain:
-            connection = await _generation(plain)
+            connection = await in_generation(plain)
             ends = await archive.positions(connection)
             stretches: list[list[ChangeRow]] = []
             reached = dict(after)
@@ -184,10 +189,10 @@ class Views:
     async def parked(self) -> int:
         """Number of demands that wait because a commit of theirs could not be projected."""
         async with self._engine.connect() as plain:
-            return int((await (await _generation(plain)).execute(select(func.count()).select_from(parked))).scalar_one())
+            return int((await (await in_generation(plain)).execute(select(func.count()).select_from(parked))).scalar_one())
 
 
-async def _generation(connection: AsyncConnection) -> AsyncConnection:
+async def in_generation(connection: AsyncConnection) -> AsyncConnection:
     """Point a connection at the active generation."""
     return await connection.execution_options(schema_translate_map=translated(await active_version(connection)))
 
@@ -204,7 +209,8 @@ def _found(row: Row[Any]) -> Found:
     return Found(demand_row(values), values.get("title"), values.get("requester_name"))
 
 
-def _visible(scope: Scope) -> ColumnElement[bool]:
+def visible(scope: Scope) -> ColumnElement[bool]:
+    """What a caller may see, as a condition on rows of `demand`."""
     rights: list[ColumnElement[bool]] = [demand.c.network == scope.network]
     if scope.party is not None:
         rights.append(demand.c.party == scope.party)
@@ -240,9 +246,19 @@ def _narrowed(scope: Scope, wanted: DemandFilter, *, status: bool = True) -> lis
         parts.append(demand.c.submitted_at >= wanted.since)
     if wanted.until is not None:
         parts.append(demand.c.submitted_at < wanted.until)
+    if wanted.due_before is not None:
+        parts.append(_promised_before(wanted.due_before))
+    if wanted.overdue is not None and wanted.at is not None:
+        overdue = _promised_before(wanted.at)
+        parts.append(overdue if wanted.overdue else func.coalesce(overdue, False).is_(False))
     if wanted.text is not None and wanted.text.strip():
         parts.append(_mentions(scope, wanted.text.strip()))
     return parts
+
+
+def _promised_before(moment: datetime) -> ColumnElement[bool]:
+    """Whether what an open demand is promised lies before a moment; see `DemandRow.promised`."""
+    return and_(func.coalesce(demand.c.due, demand.c.overdue_since) < moment, demand.c.status.in_(sorted(OPEN)))
 
 
 def territory_prefix(region: str) -> str:
@@ -280,6 +296,6 @@ def _changed(scope: Scope, cell: str, start: int, end: int) -> Select[Any]:
     return (
         select(*change.columns)
         .select_from(joined)
-        .where(change.c.cell == cell, change.c.seq > start, change.c.seq <= end, _visible(scope))
+        .where(change.c.cell == cell, change.c.seq > start, change.c.seq <= end, visible(scope))
         .order_by(change.c.seq)
     )

@@ -11,12 +11,32 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from libs.events import AssignmentAccepted, AssignmentReturned, Event, ProgressReported
+from libs.events import AssignmentAccepted, AssignmentReturned, DemandReopened, Event, ProgressReported
 from services.tracker.console.times import Lang, clock, date_words, local, weekday
 from services.tracker.trail import Trail
-from services.tracker.waterfall import Segment
+from services.tracker.waterfall import Kind, Segment, life
 
-Tone = Literal["desk", "waiting", "hand", "returned", "recalled", "resolved", "withdrawn"]
+Tone = Literal["desk", "enterprise", "former", "dispute", "waiting", "hand", "returned", "recalled", "resolved", "withdrawn"]
+"""How a bar is drawn: whose hands, and how an assignment stands or ended."""
+
+_BY_KIND: Final[dict[Kind, Tone]] = {
+    "former": "former",
+    "triage": "desk",
+    "arbitration": "desk",
+    "confirmation": "enterprise",
+    "dispute": "dispute",
+}
+_BY_END: Final[dict[str, Tone]] = {
+    "returned": "returned",
+    "lapsed": "returned",
+    "recalled": "recalled",
+    "forwarded": "recalled",
+    "escalated": "recalled",
+    "merged": "withdrawn",
+    "refused": "withdrawn",
+    "withdrawn": "withdrawn",
+    "resolved": "resolved",
+}
 
 _STEPS: Final = tuple(
     timedelta(seconds=seconds)
@@ -30,7 +50,10 @@ _LONGEST_WITH_WEEKENDS: Final = timedelta(days=92)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One stretch: `x`, `width` and the `waiting` part before acceptance in percent; `marks` are progress reports."""
+    """One stretch: `x`, `width` and the `waiting` part before acceptance in percent.
+
+    `marks` are progress reports, `pauses` (x, width) where the net clock stood still.
+    """
 
     segment: Segment
     length: timedelta
@@ -39,11 +62,15 @@ class Bar:
     waiting: float
     tone: Tone
     marks: tuple[float, ...]
+    pauses: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One holder: its bars, its total time, how its last stretch ended (None: it still holds) and the coded reason of a return."""
+    """One holder: its bars, its total time, how its last stretch ended (None: it still holds) and the coded reason of a return.
+
+    `kind`: what its last stretch was about.
+    """
 
     node: str
     bars: tuple[Bar, ...]
@@ -51,6 +78,7 @@ class Lane:
     ended: str | None
     reason: str | None
     accepted: bool
+    kind: Kind = "assignment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +92,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The whole waterfall. `now` is the position of the present moment while somebody still holds the demand."""
+    """The whole waterfall. `now` is the position of the present moment while somebody still holds the demand.
+
+    `total` is the gross time: a stretch between an end and a reopening is left blank and does not count.
+    """
 
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
@@ -92,11 +123,12 @@ def picture(trail: Trail, now: datetime, lang: Lang) -> Picture | None:
     shown = max(end - start, timedelta(seconds=1))
     scale = _Scale(start, shown * (1 + _ROOM_FOR_NOW) if is_open else shown)
     accepted, reasons, reports = _accepted(trail), _reasons(trail), _reports(trail)
+    held = [part for part in trail.segments if part.kind != "closed"]
     lanes = tuple(
-        _lane(node, [part for part in trail.segments if part.node == node], scale, end, accepted, reasons, reports)
-        for node in dict.fromkeys(part.node for part in trail.segments)
+        _lane(node, [part for part in held if part.node == node], scale, end, accepted, reasons, reports)
+        for node in dict.fromkeys(part.node for part in held)
     )
-    return Picture(lanes, _ticks(scale, lang, is_open), _weekends(scale), scale.x(end) if is_open else None, end - start)
+    return Picture(lanes, _ticks(scale, lang, is_open), _weekends(scale), scale.x(end) if is_open else None, life(held, end))
 
 
 def _lane(
@@ -116,26 +148,25 @@ def _lane(
         ended=last.reason,
         reason=reasons.get(last.assignment or "") if last.reason == "returned" else None,
         accepted=(last.assignment or "") in accepted,
+        kind=last.kind,
     )
 
 
 def _bar(part: Segment, scale: _Scale, now: datetime, accepted: Mapping[str, datetime], reports: Mapping[str, tuple[datetime, ...]]) -> Bar:
     assignment = part.assignment or ""
-    x, until = scale.x(part.start), scale.x(part.end or now)
-    hand = scale.x(accepted.get(assignment, part.end or now))
-    waiting = 0.0 if part.assignment is None else round(max(hand - x, 0), 3)
-    marks = tuple(scale.x(at) for at in reports.get(assignment, ()))
-    return Bar(part, part.length(now), x, round(until - x, 3), waiting, _tone(part, assignment in accepted), marks)
+    end = part.end or now
+    x, until = scale.x(part.start), scale.x(end)
+    hand = min(max(scale.x(accepted.get(assignment, end)), x), until)
+    waiting = round(hand - x, 3) if part.kind == "assignment" else 0.0
+    marks = tuple(scale.x(at) for at in reports.get(assignment, ()) if part.start <= at <= end)
+    pauses = tuple((scale.x(pause.start), round(scale.x(pause.over(end)) - scale.x(pause.start), 3)) for pause in part.pauses)
+    return Bar(part, part.length(now), x, round(until - x, 3), waiting, _tone(part, assignment in accepted), marks, pauses)
 
 
 def _tone(part: Segment, accepted: bool) -> Tone:
-    if part.assignment is None:
-        return "desk"
-    match part.reason:
-        case None | "assigned":
-            return "hand" if accepted else "waiting"
-        case ended:
-            return ended
+    if part.kind != "assignment":
+        return _BY_KIND.get(part.kind, "desk")
+    return _BY_END.get(part.reason or "", "hand" if accepted else "waiting")
 
 
 def _happened(trail: Trail) -> Iterator[tuple[Event, datetime]]:
@@ -145,7 +176,12 @@ def _happened(trail: Trail) -> Iterator[tuple[Event, datetime]]:
 
 
 def _accepted(trail: Trail) -> dict[str, datetime]:
-    return {event.assignment: at for event, at in _happened(trail) if isinstance(event, AssignmentAccepted)}
+    """When each assignment was first taken in hand: accepted, or given back to its holder by a reopening."""
+    found: dict[str, datetime] = {}
+    for event, at in _happened(trail):
+        if isinstance(event, AssignmentAccepted | DemandReopened) and event.assignment is not None:
+            found.setdefault(event.assignment, at)
+    return found
 
 
 def _reasons(trail: Trail) -> dict[str, str]:

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from services.tracker.console import times
 from services.tracker.console.source import Names, NodeCard
 from services.tracker.console.wording import Say
+from services.tracker.sentences import span_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ class Speech:
         return self.names.title(self.network, kind, code, self.say.lang) or self.say.code(kind, code)
 
     def node(self, node: str) -> NodeCard:
-        """A node as people know it; an unknown one by its id."""
-        return self.names.node(self.network, node, self.say.lang) or NodeCard(node, node, "", None, False)
+        """A node as people know it, or the enterprise, a former system, the bureau; an unknown one by its id."""
+        found = self.names.node(self.network, node, self.say.lang)
+        return found or NodeCard(node, self.code("holder", node), "", None, False)
 
     def strong(self, node: str) -> Markup:
         """A node's title as the subject of a sentence."""
@@ -60,6 +62,10 @@ class Speech:
     def duration(self, length: timedelta) -> str:
         """2 天 3 小时."""
         return times.duration(max(length, timedelta()), self.say.lang)
+
+    def span(self, span: str) -> str:
+        """5 个工作日."""
+        return span_words(span, self.say.lang)
 
     def coded(self, kind: str, code: str) -> Markup:
         """A code in words with the code itself beside it, for partners who need it."""

@@ -5,28 +5,74 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from markupsafe import Markup, escape
 
 from libs.events import (
+    ActTakenBack,
     AssignmentAccepted,
+    AssignmentArbitrated,
+    AssignmentLapsed,
     AssignmentRecalled,
     AssignmentReturned,
     Commit,
+    ComplaintRaised,
+    DeadlineMissed,
+    DeadlinesSet,
+    DeadlineWarned,
     DemandAssigned,
     DemandClassified,
+    DemandClosed,
+    DemandEscalated,
+    DemandForwarded,
+    DemandMerged,
+    DemandRefused,
+    DemandReopened,
     DemandResolved,
+    DemandSplit,
     DemandSubmitted,
     DemandWithdrawn,
+    DuplicateSuggested,
     Event,
-    Sealed,
+    EvidenceAttached,
+    HistoryImported,
+    PersonalDataErased,
+    ResolutionConfirmed,
+    ResolutionDisputed,
+    SupervisionOpened,
 )
+from services.tracker.console.coded import NODE_MEMBERS, OFFERED_BESIDE, word_kind
 from services.tracker.console.speech import Speech
 from services.tracker.console.why import Why, explain
-from services.tracker.trail import Trail, TrailCommit, TrailEvent
+from services.tracker.sentences import files_of
+from services.tracker.trail import Trail, TrailCommit, TrailEvent, sealed_members
 
 Dot = Literal["asked", "system", "node", "returned", "done", "stopped"]
+
+_ASKED: Final = (DemandSubmitted, DemandReopened)
+_SYSTEM: Final = (DemandAssigned, DemandClassified, AssignmentRecalled, DeadlinesSet, DeadlineWarned, DuplicateSuggested)
+_WRONG: Final = (
+    AssignmentReturned,
+    AssignmentLapsed,
+    ActTakenBack,
+    DeadlineMissed,
+    DemandEscalated,
+    ResolutionDisputed,
+    ComplaintRaised,
+    SupervisionOpened,
+)
+_DONE: Final = (DemandResolved, ResolutionConfirmed, DemandClosed)
+_STOPPED: Final = (DemandWithdrawn, DemandRefused, DemandMerged, PersonalDataErased)
+_DOTS: Final[tuple[tuple[tuple[type[Event], ...], Dot], ...]] = (
+    (_ASKED, "asked"),
+    (_SYSTEM, "system"),
+    (_WRONG, "returned"),
+    (_DONE, "done"),
+    (_STOPPED, "stopped"),
+)
+_INNER: Final = frozenset({"warn", "chase", "return"})
+"""Moments of the router's own, and bounds: not told among the promises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +126,16 @@ class _Times:
             case AssignmentAccepted():
                 self.accepted[event.assignment] = at
                 return _after("took_accept", self.assigned.get(event.assignment), at, speech)
+            case DemandForwarded():
+                self.assigned[event.next] = at
+            case AssignmentArbitrated():
+                self.assigned[event.assignment] = at
+            case AssignmentLapsed():
+                self.waiting_since, self.again = at, True
             case AssignmentReturned():
                 self.waiting_since, self.again = at, True
                 return _after("took_return", self.assigned.get(event.assignment), at, speech)
-            case AssignmentRecalled():
+            case AssignmentRecalled() | DemandReopened():
                 self.waiting_since, self.again = at, False
             case DemandResolved():
                 return _after("took_resolve", self.accepted.get(event.assignment), at, speech)
@@ -121,39 +173,27 @@ def _entry(step: TrailCommit, history: _Times, speech: Speech, demand: str, rout
 
 
 def _place(event: Event, name: str, value: object, speech: Speech) -> Markup:
-    match name:
-        case "node" | "desk":
-            return speech.strong(str(value))
-        case "reason" if isinstance(event, AssignmentReturned):
-            return speech.coded("return_reason", str(value))
-        case "reason" if isinstance(event, AssignmentRecalled):
-            return speech.coded("recall_reason", str(value))
-        case "result":
-            return speech.coded("result", str(value))
-        case "category" if value is not None:
-            return escape(speech.title("category", str(value)))
-        case "fields" if isinstance(value, tuple):
-            words = [speech.code("field", str(item)) for item in value]
-            return escape(("、" if speech.say.lang == "zh" else ", ").join(words))
-        case _:
-            return escape("" if value is None else str(value))
+    if value is None:
+        return Markup("")
+    kind = word_kind(event.name(), name)
+    if kind is not None:
+        return speech.coded(kind, str(value)) if kind in OFFERED_BESIDE else escape(speech.code(kind, str(value)))
+    if name in NODE_MEMBERS:
+        return speech.strong(str(value))
+    if name == "category":
+        return escape(speech.title("category", str(value)))
+    if name == "span":
+        return escape(speech.span(str(value)))
+    if name == "fields" and isinstance(value, tuple):
+        words = [speech.code("field", str(item)) for item in value]
+        return escape(("、" if speech.say.lang == "zh" else ", ").join(words))
+    return escape(str(value))
 
 
 def _dot(events: Sequence[Event]) -> Dot:
-    last = events[-1]
-    match last:
-        case DemandSubmitted():
-            return "asked"
-        case DemandAssigned() | DemandClassified() | AssignmentRecalled():
-            return "system"
-        case AssignmentReturned():
-            return "returned"
-        case DemandResolved():
-            return "done"
-        case DemandWithdrawn():
-            return "stopped"
-        case _:
-            return "node"
+    """The dot of what mattered last: promises made along the way do not count beside something else."""
+    told = [event for event in events if not isinstance(event, DeadlinesSet)] or list(events)
+    return next((dot for classes, dot in _DOTS if isinstance(told[-1], classes)), "node")
 
 
 def _quotes(item: TrailEvent) -> Iterable[str]:
@@ -164,8 +204,40 @@ def _quotes(item: TrailEvent) -> Iterable[str]:
 
 
 def _is_hidden(item: TrailEvent) -> bool:
-    sealed = (name for name in type(item.event).model_fields if isinstance(getattr(item.event, name), Sealed))
-    return any(name not in item.texts and name != "requester" for name in sealed)
+    return any(place not in item.texts and place != "requester" for place, _ in sealed_members(item.event))
+
+
+def _particulars(event: Event, speech: Speech) -> Iterable[Markup]:
+    """What a sentence leaves out: files, promised times, parts, likely duplicates."""
+    if files := files_of(event):
+        yield speech.text("files_attached", n=files)
+    match event:
+        case DeadlinesSet():
+            for limit, deadline in event.deadlines.items():
+                if limit not in _INNER:
+                    yield speech.text("promised", limit=speech.code("limit", limit), at=speech.spoken(deadline.at))
+        case DeadlineWarned() | DeadlineMissed():
+            yield speech.text("was_due", at=speech.spoken(event.due))
+        case EvidenceAttached():
+            yield speech.text("file_kind", kind=event.media_type.rpartition("/")[2].upper()[:12], size=_size(event.size))
+        case DemandSplit():
+            yield Markup(" ").join(_code(part.demand) for part in event.parts)
+        case DuplicateSuggested():
+            for like in event.suggestions:
+                yield speech.text("alike", demand=_code(like.demand), n=like.score)
+        case HistoryImported():
+            for step in event.steps:
+                yield speech.text("former_step", step=speech.code("former_step", step.step), at=speech.spoken(step.at))
+        case _:
+            pass
+
+
+def _code(text: str) -> Markup:
+    return Markup('<span class="code">{}</span>').format(text)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1_048_576:.1f} MB" if size >= 1_048_576 else f"{max(size // 1024, 1)} KB"
 
 
 def _who(commit: Commit, events: Sequence[Event], speech: Speech) -> Iterable[Markup]:
@@ -179,7 +251,8 @@ def _who(commit: Commit, events: Sequence[Event], speech: Speech) -> Iterable[Ma
             yield speech.text("by_rule", policy=event.policy)
         if isinstance(event, AssignmentReturned) and event.clause:
             yield speech.text("clause", clause=event.clause)
-    named = {getattr(event, "node", None) for event in events}
+        yield from _particulars(event, speech)
+    named = {getattr(event, member, None) for event in events for member in NODE_MEMBERS}
     if actor.node is not None and actor.node not in named:
         yield escape(speech.node(actor.node).title)
     if actor.kind == "system":

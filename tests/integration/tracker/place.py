@@ -149,7 +149,7 @@ class Place:
 
     async def snapshot(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every view."""
-        tables = {"demand": "id", "demand_text": "id", "change": "cell, seq", "parked": "demand"}
+        tables = {"demand": "id", "demand_text": "id", "change": "cell, seq", "tally": "cell, seq, place", "parked": "demand"}
         return {name: await self.rows(f"select * from {{v}}.{name} order by {order}") for name, order in tables.items()}
 
 

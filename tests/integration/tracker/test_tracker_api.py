@@ -55,7 +55,7 @@ async def test_one_demand_and_its_trail_can_be_read_by_its_partner(tracker: Runn
         assert answer.headers["ETag"] == '"8"'
         shown = answer.json()
         assert shown["status"] == "resolved"
-        assert shown["next_step"] == "none"
+        assert shown["next_step"] == "confirm"
         assert shown["holder"]["node"] == SPECIALIST
         assert (shown["title"], shown["description"]) == (TITLE, "样例诉求：请推荐服务机构。")
         assert shown["requester"]["contact"] == {"name": "样例联系人", "phone": "0574-00000000"}
@@ -72,7 +72,7 @@ async def test_one_demand_and_its_trail_can_be_read_by_its_partner(tracker: Runn
         assert [event["text"] for event in events][:3] == ["企业提出诉求，由市枢纽受理", "归入类digital", "派给甲窗口"]
         assert events[2]["text_en"] == "Assigned to Window A"
         assert events[2]["data"]["explanation"]["excluded"] == {"offers_category": 3}
-        assert [part["node"] for part in trail["segments"]] == [HUB, WINDOW, HUB, SPECIALIST]
+        assert [part["node"] for part in trail["segments"]] == [HUB, WINDOW, HUB, SPECIALIST, "enterprise"]
 
 
 # role, node, party -> sees the demand, reads its text. The demand was with window-a (under county-1) and specialist-c.

@@ -60,7 +60,7 @@ async def test_one_by_one_in_batches_and_rebuilt_are_the_same(place: Place, seed
         await writer.close()
         snapshots.append(await place.snapshot())
         assert (await rebuilt(place, compare_only=True)).equal
-        await place.rows("truncate archive.entry, archive.checkpoint, {v}.demand, {v}.demand_text, {v}.change, {v}.parked")
+        await place.rows("truncate archive.entry, archive.checkpoint, {v}.demand, {v}.demand_text, {v}.change, {v}.tally, {v}.parked")
     assert snapshots[0] == snapshots[1] == snapshots[2]
 
 

@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.demand import Status
+from libs.demand import ALLOWED, Status
 from libs.events import Role
-from libs.events.demand import RecallReason, ResolveResult, ReturnReason, RoutePath
+from libs.events.demand import RoutePath
+from libs.events.timekeeping import Limit
 from services.tracker.console import wording
 from services.tracker.console.codewords import CODES
 from services.tracker.console.times import duration, full, spoken
 from services.tracker.console.wording import TEXTS, Say
+from services.tracker.demand_row import NextStep
+from services.tracker.waterfall import End
 from tests.unit.console.situations import NOW, at
 
 ROOM = Path(wording.__file__).parent
@@ -56,9 +59,8 @@ def test_every_text_that_is_asked_for_exists_and_no_text_is_idle() -> None:
 def test_every_code_of_the_language_has_words() -> None:
     wanted = {
         "status": {status.value for status in Status},
-        "return_reason": set(get_args(ReturnReason)),
-        "recall_reason": set(get_args(RecallReason)),
-        "result": set(get_args(ResolveResult)),
+        "next_step": set(get_args(NextStep)),
+        "limit": set(get_args(Limit)),
         "path": set(get_args(RoutePath)),
         "role": set(get_args(Role)),
     }
@@ -67,6 +69,13 @@ def test_every_code_of_the_language_has_words() -> None:
     for status in Status:
         assert f"turn_{status}" in TEXTS
         assert f"line_{status}" in TEXTS
+    for end in get_args(End):
+        assert f"how_{end}" in TEXTS
+        assert f"lane_{end}" in TEXTS
+
+
+def test_every_command_of_the_life_cycle_has_words() -> None:
+    assert ALLOWED.keys() <= CODES["command"].keys()
 
 
 def test_an_unknown_code_is_shown_as_it_is() -> None:

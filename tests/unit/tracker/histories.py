@@ -51,7 +51,7 @@ def key_of(demand: str) -> DataKey:
     return DataKey(f"k{hashlib.sha256(demand.encode()).hexdigest()[:15]}", hashlib.sha256(b"key" + demand.encode()).digest())
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class History:
     """A demand's commits under construction: chained, contiguous, sealed under its own key. `minutes` pass between commits."""
 
@@ -61,11 +61,14 @@ class History:
     bodies: list[bytes] = field(default_factory=list)
     party: str = "partner-1"
 
-    def then(self, *events: Event, command: str = "TestCommand") -> History:
-        """Add one commit."""
+    def __repr__(self) -> str:
+        return f"History({self.demand}: {', '.join(event.name() for commit in self.commits for event in commit.events)})"
+
+    def then(self, *events: Event, command: str = "TestCommand", at: datetime | None = None) -> History:
+        """Add one commit, at a time of its own or after the usual minutes."""
         version = len(self.commits) + 1
         prev = chain(self.bodies[-1]) if self.bodies else None
-        at = START + timedelta(minutes=self.minutes * (version - 1))
+        at = at or START + timedelta(minutes=self.minutes * (version - 1))
         commit = Commit(self.demand, version, prev, command, self.command_id(version), None, at, ACTOR, events)
         self.commits.append(commit)
         self.bodies.append(encode(commit))

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from libs.chassis.keyring import DataKey
 from libs.directory import Network
-from libs.events import AssignmentRecalled, AssignmentReturned, DemandCorrected, DemandEvent, Event, Sealed
+from libs.events import (
+    AssignmentRecalled,
+    AssignmentReturned,
+    DemandCorrected,
+    DemandEvent,
+    DemandResolved,
+    DemandSplit,
+    Event,
+    ExtensionRequested,
+    FollowUpRecorded,
+    HistoryImported,
+    PersonalDataErased,
+    Sealed,
+)
+from libs.events.assisting import ImportedStep, SplitPart
+from libs.events.testing import sealed
 from services.tracker.archive import enter
-from services.tracker.sentences import sentence
+from services.tracker.sentences import sentence, span_words
 from services.tracker.shapes import trail_out
-from services.tracker.trail import read_details, read_trail
+from services.tracker.trail import Details, read_details, read_trail
 from tests.unit.directory.random_networks import content_of, node
-from tests.unit.tracker.histories import HUB, WINDOW, History, assignment_to, demand_of, full_life, key_of, requester
+from tests.unit.tracker.histories import HUB, START, WINDOW, History, assignment_to, demand_of, full_life, key_of, requester
 
 
 class Keys:
@@ -26,6 +42,9 @@ class Keys:
 
     async def get_many(self, key_ids: Iterable[str]) -> Mapping[str, DataKey]:
         return {key_id: self._known[key_id] for key_id in key_ids if key_id in self._known}
+
+    def forget(self, key_id: str) -> None:
+        self._known.pop(key_id, None)
 
 
 def network() -> Network:
@@ -86,32 +105,83 @@ async def test_a_commit_this_release_cannot_read_is_told_as_such() -> None:
     assert [commit.unreadable for commit in shown.commits] == [None] * 3 + [True] * 2 + [None] * 3
 
 
+async def test_texts_inside_parts_are_opened_at_their_places_and_never_shown_sealed() -> None:
+    history = History(demand_of(1)).submitted()
+    steps = (ImportedStep(at=START, step="accepted", note=history.sealed("旧平台已受理", "steps.0.note")),)
+    history.then(HistoryImported(source="旧平台", steps=steps))
+    part = SplitPart(
+        part="p2",
+        demand=demand_of(2),
+        region="330203",
+        title=history.sealed("第二件", "parts.p2.title"),
+        description=history.sealed("情况", "parts.p2.description"),
+    )
+    history.then(DemandSplit(assignment="a1", node=WINDOW, join="all", parts=(part,)))
+    entries = enter("t1", history.recorded(), {})
+    shown = trail_out(history.demand, await read_trail(entries, Keys(history), reads_text=True), network())
+    data = [event.data for commit in shown.commits for event in commit.events]
+    assert data[1]["steps"] == [{"at": "2026-03-02T09:00:00Z", "step": "accepted", "note": "旧平台已受理"}]
+    assert (data[2]["parts"][0]["title"], data[2]["parts"][0]["description"]) == ("第二件", "情况")
+    closed = trail_out(history.demand, await read_trail(entries, Keys(history), reads_text=False), network()).model_dump_json()
+    assert '"k":' not in closed
+    assert '"title"' not in closed
+
+
+async def test_erased_texts_stay_closed_even_for_who_still_has_the_key() -> None:
+    history = full_life().then(PersonalDataErased(requested_by="a", approved_by="b", key="k"))
+    entries = enter("t1", history.recorded(), {})
+    trail = await read_trail(entries, Keys(history), reads_text=True)
+    assert all(not event.texts for commit in trail.commits for event in commit.events)
+    assert await read_details(entries, Keys(history)) == Details()
+
+
+SAMPLES: dict[str, Any] = {
+    "explanation": assignment_to(WINDOW, "a1").explanation,
+    "node": WINDOW,
+    "desk": HUB,
+    "fields": ("title", "region"),
+    "evidence": ("f1", "f2"),
+    "files": ("f1",),
+    "span": "5wd",
+    "sample": False,
+}
+
+
+def sample(event: type[Event]) -> Event:
+    """An event of this type; of every closed set of codes the first."""
+    values: dict[str, Any] = {}
+    for name, field in event.model_fields.items():
+        codes = [code for code in get_args(field.annotation) if isinstance(code, str)]
+        values[name] = codes[0] if codes else SAMPLES.get(name, sealed() if field.annotation is Sealed else "x")
+    return event.model_construct(None, **values)
+
+
 @pytest.mark.parametrize("event", get_args(DemandEvent), ids=lambda cls: cls.__name__)
 def test_every_event_has_a_sentence_in_both_languages(event: type[Event]) -> None:
-    sealed = Sealed(k="k", a="AES-256-GCM", n="n", c="c")
-    samples = {
-        "explanation": assignment_to(WINDOW, "a1").explanation,
-        "node": WINDOW,
-        "desk": HUB,
-        "reason": "corrected" if event is AssignmentRecalled else "other",
-        "fields": ("title", "region"),
-        "sample": False,
-        **dict.fromkeys(("title", "description", "requester", "note"), sealed),
-    }
-    values = {name: samples.get(name, "x") for name in event.model_fields}
-    fact = event.model_construct(**values)
-    for language in ("zh", "en"):
-        told = sentence(fact, network(), language)  # type: ignore[arg-type]
+    for language, foreign in (("zh", "[a-z_]{4,}"), ("en", "[一-鿿]")):
+        told = sentence(sample(event), network(), language)  # type: ignore[arg-type]
         assert told
         assert "{" not in told
         assert "ciphertext" not in told
+        assert not re.search(foreign, told.replace("甲窗口", "")), told
 
 
 def test_sentences_speak_of_nodes_and_reasons_by_their_titles() -> None:
     returned = AssignmentReturned(assignment="a1", node=WINDOW, reason="other")
-    assert sentence(returned, network(), "zh") == "甲窗口退回：other"
-    assert sentence(returned, None, "zh") == "window-a退回：other"
+    assert sentence(returned, network(), "zh") == "甲窗口退回：其他原因"
+    assert sentence(returned, None, "zh") == "window-a退回：其他原因"
     recalled = AssignmentRecalled(assignment="a1", node="gone", reason="corrected")
-    assert sentence(recalled, network(), "zh") == "从gone收回派单：诉求已更正"
+    assert sentence(recalled, network(), "zh") == "从gone收回派单：诉求内容更正"
     corrected = DemandCorrected(fields=("region", "title"), region="330206")
-    assert sentence(corrected, network(), "zh") == "企业更正了诉求（区域、标题）"
+    assert sentence(corrected, network(), "zh") == "企业更正了诉求（地区、标题）"
+    span = ExtensionRequested(assignment="a1", node=WINDOW, span="1wd", note=sealed())
+    assert (sentence(span, network(), "zh"), span_words("1wd", "en"), span_words("24h", "en")) == (
+        "甲窗口申请延期1 个工作日",
+        "1 working day",
+        "24 hours",
+    )
+    resolved = DemandResolved(assignment="a1", node=WINDOW, result="solved", note=sealed(), evidence=("f1", "f2"))
+    assert sentence(resolved, network(), "zh") == "甲窗口办结：已解决（附材料 2 份）"
+    assert sentence(resolved, network(), "en").endswith("solved (2 files attached)")
+    called = FollowUpRecorded(by="bureau", outcome="disputed", mismatch=True)
+    assert sentence(called, network(), "zh") == "市主管部门回访：企业不认可"
