@@ -7,12 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from libs.demand import INITIAL, DemandState, evolve
-from libs.events import Commit, Corrupt, DemandCorrected, DemandSubmitted, EventStore, Recorded, Sealed
+from libs.events import (
+    AssignmentArbitrated,
+    Commit,
+    Corrupt,
+    DemandAssigned,
+    DemandCorrected,
+    DemandSubmitted,
+    EventStore,
+    Recorded,
+    Sealed,
+)
 from libs.events.codec import decode
 from libs.events.consumer import lanes
 from libs.events.execute import Fold, advance
@@ -31,9 +42,17 @@ class SealedText:
     command_id: str
 
 
+Decision = tuple[datetime, DemandAssigned | AssignmentArbitrated]
+"""A routing decision or an arbitration, and when it was made."""
+
+
 @dataclass(slots=True)
 class Case:
-    """One demand in work. `headers` are those of its last commit, `counted` the node whose load includes it."""
+    """One demand in work. `headers` are those of its last commit, `counted` the node whose load includes it.
+
+    `decisions`: routing decisions not written to their table yet; `fresh`: submitted in what was read last; `settled`: what other
+    demands were told already. All of it may be lost and is then done again, harmlessly.
+    """
 
     demand: str
     subject: str
@@ -41,6 +60,9 @@ class Case:
     texts: dict[str, SealedText] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     counted: str | None = None
+    decisions: list[Decision] = field(default_factory=list)
+    fresh: bool = False
+    settled: set[Hashable] = field(default_factory=set)
 
     def add(self, recorded: Recorded, commit: Commit) -> None:
         """Fold the next commit. Raises Corrupt if it does not follow."""
@@ -48,12 +70,22 @@ class Case:
             raise Corrupt("the commit names another demand than its subject")
         self.fold = advance(self.fold, commit, recorded.body, recorded.seq, evolve)
         self.headers = recorded.headers
+        self.fresh = self.fresh or commit.version == 1
+        self.keep_decisions(commit)
         for event in commit.events:
             if isinstance(event, DemandSubmitted | DemandCorrected):
                 self._keep("title", event.title, commit.command_id)
                 self._keep("description", event.description, commit.command_id)
         if self.fold.state.category is not None:
             self.texts = {}
+
+    def keep_decisions(self, commit: Commit) -> None:
+        """Remember the decisions of a commit until they are written."""
+        self.decisions += [(commit.at, event) for event in commit.events if isinstance(event, DemandAssigned | AssignmentArbitrated)]
+
+    def written(self) -> None:
+        """Everything about it stands in the tables."""
+        self.decisions, self.fresh = [], False
 
     def _keep(self, name: str, sealed: Sealed | None, command_id: str) -> None:
         if sealed is not None:
@@ -149,6 +181,7 @@ class CaseBook:
         for case in refreshed:
             fresh = found[case.demand]
             case.fold, case.texts, case.headers, case.counted = fresh.fold, fresh.texts, fresh.headers, fresh.counted
+            case.decisions = fresh.decisions
             self._remember(case)
         return refreshed, unreadable
 

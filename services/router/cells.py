@@ -35,6 +35,16 @@ class CellRouters:
         """Whether every cell is being followed."""
         return bool(self._routers) and not self._ended
 
+    @property
+    def opened(self) -> list[str]:
+        """The cells that are routed here."""
+        return list(self._routers)
+
+    @property
+    def busy(self) -> bool:
+        """Whether demands come so thick that other work should wait."""
+        return any(router.busy for router in self._routers.values())
+
     def open(self, cells: Iterable[str]) -> None:
         """Begin to route cells that are not routed yet."""
         for cell in sorted(set(cells).difference(self._routers)):

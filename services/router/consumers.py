@@ -1,8 +1,9 @@
 """Follows a cell's stream and gives every batch to the process manager; worklists and checkpoints move in one transaction.
 
 One reader per process and cell, unfiltered and contiguous, from the lowest checkpoint of the partitions owned; commits of other
-partitions, and those at or below a partition's own checkpoint, are passed over. The order is: append, then worklists and checkpoints.
-A crash in between repeats the batch, and every part of it may be repeated.
+partitions, and those at or below a partition's own checkpoint, are passed over. The order is: append what is decided and what other
+demands are owed, then write rows and checkpoints. A crash in between repeats the batch, and every part of it may be repeated. Timers are
+set afterwards, behind the scenes.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.database import transaction
-from libs.events import EventStore, Fenced, GapDetected, NotFound, Recorded, Unavailable
+from libs.events import AssignmentArbitrated, DemandAssigned, EventStore, Fenced, GapDetected, NotFound, Recorded, Unavailable
 from libs.events.consumer import run_projection
 from libs.events.names import demand_of, demand_stream, demand_subject, parse_demand_id, partition
+from services.router.arming import Arming
 from services.router.cases import Case, CaseBook, OpenLoad
+from services.router.comparing import queue_comparisons
+from services.router.decisions import decision_row, precedent_row, write_decisions, write_precedents
 from services.router.metrics import Meters
+from services.router.open_demands import write_open
 from services.router.ownership import PartitionOwnership
 from services.router.process import Dispatcher
+from services.router.reactions import Reactions
 from services.router.views import (
     Parking,
     assignment_rows,
@@ -34,12 +40,16 @@ from services.router.views import (
     unpark,
     write_assignments,
 )
+from services.router.waiting import waiting
 
 BATCH: Final = 500
 ROUNDS: Final = 4
 REFRESH_LOAD: Final = timedelta(seconds=30)
 TRY_PARKED: Final = timedelta(seconds=30)
 WATCH_LAG: Final = 2.0
+THICK: Final = 20
+"""Commits in a batch from which on the router counts as busy, for the time `REST`."""
+REST: Final = timedelta(seconds=2)
 _log = structlog.get_logger("consumers")
 
 
@@ -56,6 +66,8 @@ class CellRouter:
         engine: AsyncEngine,
         ownership: PartitionOwnership,
         dispatcher: Dispatcher,
+        reactions: Reactions,
+        arming: Arming,
         load: OpenLoad,
         meters: Meters,
         now: Callable[[], datetime],
@@ -66,6 +78,8 @@ class CellRouter:
         self._engine = engine
         self._ownership = ownership
         self._dispatcher = dispatcher
+        self._reactions = reactions
+        self._arming = arming
         self._load = load
         self._meters = meters
         self._now = now
@@ -74,6 +88,7 @@ class CellRouter:
         self._seqs: dict[int, int] = {}
         self._parked: set[str] = set()
         self._load_read: datetime | None = None
+        self._busy_until = now()
         self.turn = asyncio.Lock()
         self.handled = 0
 
@@ -111,6 +126,11 @@ class CellRouter:
             await self._take(batch)
 
     @property
+    def busy(self) -> bool:
+        """Whether the last batches were so full that other work should wait."""
+        return self._now() < self._busy_until
+
+    @property
     def parked(self) -> frozenset[str]:
         """Demands of this cell that are set aside."""
         return frozenset(self._parked)
@@ -137,6 +157,8 @@ class CellRouter:
         if self._ownership.parts != self._parts:
             raise Fenced("other partitions are owned now")
         last = batch[-1].seq
+        if len(batch) >= THICK:
+            self._busy_until = self._now() + REST
         cases, broken = await self._book.follow(batch, self._is_due)
         await self._handle(cases, broken, last)
         self.handled = last
@@ -152,16 +174,26 @@ class CellRouter:
     async def _handle(self, cases: Sequence[Case], broken: Sequence[Parking], last: int) -> None:
         parked = [*broken]
         await self._route(cases, parked)
+        unroutable = {parking.demand for parking in parked}
+        parked += await self._reactions.answer([case for case in cases if case.demand not in unroutable])
         aside = {parking.demand for parking in parked}
+        open_ = waiting(cases)
         rows = [row for case in cases for row in assignment_rows(case.demand, case.fold.state, case.fold.version)]
         cured = [case.demand for case in cases if case.demand in self._parked and case.demand not in aside]
         async with transaction(self._engine) as connection:
             await write_assignments(connection, rows)
+            await write_open(connection, open_.rows, open_.gone)
+            await write_decisions(connection, _decisions(cases))
+            await write_precedents(connection, _precedents(cases))
+            await queue_comparisons(connection, [case.demand for case in cases if case.fresh and case.fold.state.is_open])
             await park(connection, parked, self._now())
             await unpark(connection, cured)
             await move_checkpoints(connection, self.cell, self._seqs, last)
             if self._load_is_old():
                 self._load.replace(await open_load(connection))
+        self._arming.note(open_.due)
+        for case in cases:
+            case.written()
         self._seqs = {part: max(seq, last) for part, seq in self._seqs.items()}
         self._parked = (self._parked | aside).difference(cured)
         self._meters.parked.labels(self.cell).set(len(self._parked))
@@ -212,3 +244,18 @@ class CellRouter:
         self._meters.faults.labels(self.cell, type(fault).__name__).inc()
         tell = _log.error if isinstance(fault, GapDetected) else _log.info if isinstance(fault, Fenced) else _log.warning
         tell("reading_interrupted", cell=self.cell, error=type(fault).__name__, message=str(fault))
+
+
+def _decisions(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    return [
+        decision_row(case.demand, at, event, sample=case.fold.state.sample)
+        for case in cases
+        for at, event in case.decisions
+        if isinstance(event, DemandAssigned)
+    ]
+
+
+def _precedents(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    return [
+        precedent_row(case.demand, at, event) for case in cases for at, event in case.decisions if isinstance(event, AssignmentArbitrated)
+    ]

@@ -18,15 +18,19 @@ from libs.chassis.keyring import Kek, KeyRing
 from libs.chassis.settings import BadSetting, read_secret
 from libs.directory import Directory
 from libs.events.privacy import PrivacyLedger
-from services.router import api, assisting, erasing, evidence_api, reading, supervising
+from libs.events.timer_stream import JetStreamTimers
+from libs.events.timers import run_timers
+from services.router import api, assisting, check_api, erasing, evidence_api, laboratory, reading, supervising
+from services.router.arming import Arming
+from services.router.background import Background
 from services.router.cases import OpenLoad
 from services.router.cells import CellRouters
 from services.router.checking import Checking
 from services.router.comparing import EVERY as COMPARE_EVERY
 from services.router.comparing import Comparisons
 from services.router.consumers import CellRouter
-from services.router.follow_ups import FollowUps
 from services.router.files import PostgresFileStore
+from services.router.follow_ups import FollowUps
 from services.router.metrics import Meters
 from services.router.ownership import PartitionOwnership
 from services.router.parts import Parts
@@ -78,9 +82,7 @@ def create_app(settings: RouterSettings) -> FastAPI:
             grace = timedelta(seconds=settings.grace_seconds)
             timekeeper = Timekeeper(store, fresh_directory, dispatcher, _now, meters)
             rounds = Rounds(engine, ownership, timekeeper, arming, fresh_directory, _now, meters, grace=grace)
-            checking = Checking(
-                engine, ownership, store, timers, fresh_directory, lambda: cells.opened, _now, meters, grace=grace
-            )
+            checking = Checking(engine, ownership, store, timers, fresh_directory, lambda: cells.opened, _now, meters, grace=grace)
             comparisons = Comparisons(engine, ownership, store, keys, _now, meters, lambda: cells.busy)
             await ownership.start()
             stack.push_async_callback(ownership.stop)
@@ -119,7 +121,10 @@ def create_app(settings: RouterSettings) -> FastAPI:
         title_en="router",
         settings=settings,
         lifespan=lifespan,
-        routes=[reading.routes, api.routes, assisting.routes, supervising.routes, evidence_api.routes, erasing.routes],
+        routes=[
+            *(reading.routes, api.routes, assisting.routes, supervising.routes),
+            *(evidence_api.routes, erasing.routes, check_api.routes, laboratory.routes),
+        ],
         readiness=readiness,
         uploads=(evidence_api.UPLOAD,),
         rate=settings.rate,

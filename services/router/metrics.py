@@ -1,4 +1,4 @@
-"""What the router tells its operators: decisions, parked demands, lag, partitions. Labels are codes and cells."""
+"""What the router tells its operators: decisions, parked demands, lag, partitions, timers, orphans. Labels are codes only."""
 
 from __future__ import annotations
 
@@ -23,3 +23,11 @@ class Meters:
         self.faults = metrics.counter("router_faults", "Times reading a stream was interrupted.", ("cell", "error"))
         self.lag = metrics.gauge("lag", "Commits in the stream that the router has not handled yet.", labels=("cell",))
         metrics.gauge("router_partitions", "Partitions this router works on.", owned)
+        self.timers_armed = metrics.counter("router_timers_armed", "Timers set or taken away.")
+        self.timers_fired = metrics.counter("router_timers_fired", "Timers that fired and were handled here.")
+        self.time_kept = metrics.counter("router_time_kept", "Commits because time passed or a node fell away.", ("command",))
+        self.swept = metrics.counter("router_swept", "Demands looked at because their timer did not come.")
+        self.compared = metrics.counter("router_compared", "Demands compared with others of the same enterprise.")
+        self.orphans = metrics.gauge(
+            "orphans", "Demands that the check found without what every open demand has.", labels=("network", "kind")
+        )

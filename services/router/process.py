@@ -1,5 +1,7 @@
 """The process manager: routes the demands that wait for it, each by one commit (RouteDemand) with a deterministic command id.
 
+What nodes passed on too often goes to the arbiter instead (OpenArbitration), under the same rules.
+
 Whatever happens, a demand is assigned once: the id is the same after a crash and in every router, the append is guarded by the demand's
 last sequence, and a decision counts only for the state it was made on.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Final, Protocol
@@ -18,10 +20,10 @@ import structlog
 
 from libs.chassis.keyring import DataKey, open_text
 from libs.chassis.telemetry import commit_span, inject
-from libs.demand import INITIAL, DemandState, evolve
+from libs.demand import INITIAL, DemandState, Timing, evolve
 from libs.directory import Directory, Network
+from libs.directory.policy import RoutingPolicy
 from libs.events import (
-    Actor,
     Basis,
     Classification,
     ClockAhead,
@@ -35,17 +37,14 @@ from libs.events import (
     Unavailable,
 )
 from libs.events.execute import Done, Order, execute_many
-from libs.events.names import command_id
 from services.router.cases import Case, OpenLoad
 from services.router.classify import classify
-from services.router.domain import RouteDemand, decide, react, routing_inputs
+from services.router.domain import OpenArbitration, RouteDemand, decide, react, routing_inputs
 from services.router.metrics import Meters
+from services.router.orders import system_order
 from services.router.policy import decide_route
 from services.router.views import Parking
 
-ACTOR: Final = Actor(kind="system", id="router")
-COMMAND: Final = "RouteDemand"
-PARTY: Final = "router"
 TOGETHER: Final = 100
 """Demands decided and appended together: one group commit. Two such groups are under way, one deciding while the other is stored."""
 
@@ -74,9 +73,11 @@ class Routed:
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
+    """`node`: whom it loads; nobody when an arbiter is to decide."""
+
     case: Case
     order: Order[DemandState]
-    node: str
+    node: str | None
 
 
 class Dispatcher:
@@ -120,7 +121,8 @@ class Dispatcher:
             orders = [decision.order for decision in decisions]
             results = await execute_many(self._store, orders, initial=INITIAL, evolve=evolve, now=self._now)
             for decision, result in zip(decisions, results, strict=True):
-                self._load.expect(decision.node, -1)
+                if decision.node is not None:
+                    self._load.expect(decision.node, -1)
                 if isinstance(result, Done):
                     self._settle(decision.case, result, routed)
                 elif isinstance(result, Unavailable) and not isinstance(result, ClockAhead):
@@ -159,30 +161,41 @@ class Dispatcher:
         if network is None:
             raise NotFound("network_unknown")
         started = perf_counter()
+        now = self._now()
+        day = now.astimezone(ZoneInfo(network.content.network.time_zone)).date()
+        policy = directory.routing_on(network.name, day)
+        timing = Timing(now, network.clocks(state.sample))
+        step = react(state, policy.return_budget)
+        arbitrate = step is not None and step.kind == "arbitrate"
+        node: str | None = None
         with commit_span("route", case.headers, attributes={"liandong.demand": case.demand}):
-            found = self._classify(case, network, keys)
-            policy = network.content.routing
-            basis = Basis(registry_seq=directory.seq, figures_date=self._today(network))
-            explanation = decide_route(network, policy, routing_inputs(state, found), self._load.counts, basis, found)
-            events: Sequence[Event] = decide(state, RouteDemand(explanation))
+            if arbitrate:
+                events: Sequence[Event] = decide(state, OpenArbitration(network, timing))
+            else:
+                found = self._classify(case, network, policy, keys)
+                basis = Basis(registry_seq=directory.seq, figures_date=day.isoformat())
+                explanation = decide_route(network, policy, routing_inputs(state, found), self._load.counts, basis, found)
+                events = decide(state, RouteDemand(explanation, timing))
+                node = explanation.chosen
             headers: dict[str, str] = {}
             inject(headers)
         self._meters.decision_seconds.observe(perf_counter() - started)
-        self._load.expect(explanation.chosen)
-        order = Order(
-            subject=case.subject,
-            entity=case.demand,
-            command=COMMAND,
-            command_id=command_id(case.demand, COMMAND, PARTY, f"after:{case.fold.version}"),
-            actor=ACTOR,
+        if node is not None:
+            self._load.expect(node)
+        order = system_order(
+            case.demand,
+            "OpenArbitration" if arbitrate else "RouteDemand",
+            f"after:{case.fold.version}",
             # The decision is about this very state; if the demand changed, it is read and decided again.
-            decide=lambda current: events if current == state else (),
+            lambda current: events if unchanged(current, state) else (),
             known=case.fold,
             headers=headers,
         )
-        return _Decision(case, order, explanation.chosen)
+        return _Decision(case, order, node)
 
-    def _classify(self, case: Case, network: Network, keys: Mapping[str, DataKey | Corrupt]) -> Classification | None:
+    def _classify(
+        self, case: Case, network: Network, policy: RoutingPolicy, keys: Mapping[str, DataKey | Corrupt]
+    ) -> Classification | None:
         state = case.fold.state
         key = keys.get(state.key_id)
         if state.category is not None or key is None:
@@ -193,17 +206,14 @@ class Dispatcher:
             name: open_text(text.sealed, key, demand=case.demand, command_id=text.command_id, field=name)
             for name, text in case.texts.items()
         }
-        rule = network.content.routing.classification
-        return classify(texts.get("title", ""), texts.get("description", ""), network.content.taxonomy, rule)
-
-    def _today(self, network: Network) -> str:
-        return self._now().astimezone(ZoneInfo(network.content.network.time_zone)).date().isoformat()
+        return classify(texts.get("title", ""), texts.get("description", ""), network.content.taxonomy, policy.classification)
 
     def _settle(self, case: Case, done: Done[DemandState], routed: Routed) -> None:
         if done.commit is None:
             routed.stale.append(case)
             return
         case.fold = done.fold
+        case.keep_decisions(done.commit)
         if case.fold.state.category is not None:
             case.texts = {}
         self._load.follow(case)
@@ -216,3 +226,8 @@ class Dispatcher:
         routed.parked.append(Parking(case.demand, case.fold.seq, code))
         self._meters.parkings.labels(code).inc()
         _log.error("demand_parked", demand=case.demand, version=case.fold.version, code=code, exc_info=error)
+
+
+def unchanged(current: DemandState, decided: DemandState) -> bool:
+    """Tell whether a decision still rests on what it was made on; when the demand was last touched does not matter."""
+    return current is decided or replace(current, at=decided.at) == decided

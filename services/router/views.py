@@ -29,7 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.demand import AssignmentStatus, DemandState
+from libs.demand import Assignment, AssignmentStatus, AssistanceStatus, DemandState
+from libs.demand.state import ASSISTING
 from libs.events import Fenced
 
 METADATA: Final = MetaData(schema="router")
@@ -49,6 +50,7 @@ ASSIGNMENT: Final = Table(
     Column("due", DateTime(timezone=True)),
     Column("version", Integer, nullable=False),
     Column("sample", Boolean, nullable=False),
+    Column("role", Text, nullable=False),
 )
 CHECKPOINT: Final = Table(
     "checkpoint",
@@ -89,24 +91,56 @@ class WorklistPlace:
 
 
 def assignment_rows(demand: str, state: DemandState, version: int) -> list[dict[str, Any]]:
-    """The worklist rows of a demand as of a version: one per assignment it ever had."""
-    return [
+    """The worklist rows of a demand as of a version: one per assignment it ever had (role lead), one per assistance (role assist).
+
+    `due` is when the node must have done its next step: accept, then resolve; an assisting node: deliver. An assistance that was asked
+    for counts as open, so that both roles share the two statuses a worklist is about.
+    """
+    if not state.assignments:
+        return []
+    shared = {
+        "demand": demand,
+        "network": state.network,
+        "category": state.category,
+        "region": state.region,
+        "urgency": state.urgency,
+        "version": version,
+        "sample": state.sample,
+    }
+    rows = [
         {
-            "demand": demand,
+            **shared,
             "assignment": assignment.id,
-            "network": state.network,
             "node": assignment.node,
             "status": assignment.status.value,
-            "category": state.category,
-            "region": state.region,
-            "urgency": state.urgency,
             "since": assignment.since,
-            "due": None,
-            "version": version,
-            "sample": state.sample,
+            "due": _due(state, assignment),
+            "role": "lead",
         }
         for assignment in state.assignments
     ]
+    for assistance in state.assistances:
+        asked = assistance.status is AssistanceStatus.REQUESTED
+        status = AssignmentStatus.OPEN.value if asked else assistance.status.value
+        due = assistance.due if assistance.status in ASSISTING else None
+        since = state.at
+        rows.append(
+            {**shared, "assignment": assistance.id, "node": assistance.node, "status": status, "since": since, "due": due, "role": "assist"}
+        )
+    return rows
+
+
+def _due(state: DemandState, assignment: Assignment) -> datetime | None:
+    if assignment is not state.current:
+        return None
+    match assignment.status:
+        case AssignmentStatus.OPEN:
+            found = state.deadlines.get("accept")
+        case AssignmentStatus.ACCEPTED:
+            found = state.deadlines.get("resolve") or state.deadlines.get("chase")
+        case _:
+            found = None
+    return found.at if found is not None else None
 
 
 async def write_assignments(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -114,7 +148,8 @@ async def write_assignments(connection: AsyncConnection, rows: Sequence[Mapping[
     if not rows:
         return
     statement = insert(ASSIGNMENT)
-    changed = {column.name: statement.excluded[column.name] for column in ASSIGNMENT.columns if not column.primary_key}
+    # An assignment begins once; of an assistance the first row knows best when it was asked for.
+    changed = {own.name: statement.excluded[own.name] for own in ASSIGNMENT.columns if not own.primary_key and own.name != "since"}
     keys = (ASSIGNMENT.c.demand, ASSIGNMENT.c.assignment)
     upsert = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=ASSIGNMENT.c.version < statement.excluded.version)
     await connection.execute(upsert, rows)
@@ -123,7 +158,8 @@ async def write_assignments(connection: AsyncConnection, rows: Sequence[Mapping[
 async def open_load(connection: AsyncConnection) -> dict[str, int]:
     """Open assignments per node."""
     number = func.count().label("number")
-    query = select(ASSIGNMENT.c.node, number).where(ASSIGNMENT.c.status.in_(HELD)).group_by(ASSIGNMENT.c.node)
+    held = (ASSIGNMENT.c.status.in_(HELD), ASSIGNMENT.c.role == "lead")
+    query = select(ASSIGNMENT.c.node, number).where(*held).group_by(ASSIGNMENT.c.node)
     return {row.node: row.number for row in await connection.execute(query)}
 
 
@@ -180,7 +216,7 @@ async def read_worklist(
     limit: int,
     after: WorklistPlace | None = None,
 ) -> Sequence[RowMapping]:
-    """A node's assignments in these statuses, oldest first, at most `limit`, behind `after`."""
+    """A node's assignments and assistances in these statuses, oldest first, at most `limit`, behind `after`."""
     order = (ASSIGNMENT.c.since, ASSIGNMENT.c.demand, ASSIGNMENT.c.assignment)
     query = (
         select(ASSIGNMENT)

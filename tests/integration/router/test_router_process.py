@@ -62,7 +62,7 @@ async def test_the_rules_read_the_sealed_text_and_classify_and_assign_in_one_com
         assert (await town.assigned(clear)).node == "win-digital"
         assert (await town.assigned(vague)).node == "nb-hub"
         events = (await town.commits(clear))[1].events
-        assert [type(event).__name__ for event in events] == ["DemandClassified", "DemandAssigned"]
+        assert [type(event).__name__ for event in events] == ["DemandClassified", "DemandAssigned", "DeadlinesSet"]
         classified = events[0]
         assert isinstance(classified, DemandClassified)
         assert classified.category == "digital"

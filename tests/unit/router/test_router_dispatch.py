@@ -32,6 +32,11 @@ def now() -> datetime:
     return datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
+def directory_of(network: Network) -> Directory:
+    """The registry's facts with this one network, whatever it is called in its files."""
+    return Directory(seq=7, networks={"testnet": network}, history={network.name: (network,)})
+
+
 class Keys:
     """Some keys; `broken` do not unwrap."""
 
@@ -51,7 +56,7 @@ class Bench:
     def __init__(self, *broken: str) -> None:
         self.store = MemoryEventStore(now)
         self.network: Network = network_of(node("win-one"), node("win-digital", categories=("digital",)))
-        self.directory = Directory(seq=7, networks={"testnet": self.network})
+        self.directory = directory_of(self.network)
         self.load = OpenLoad()
         self.meters = Meters(Metrics("router"), lambda: 64)
         self.dispatcher = self.another(*broken)
@@ -119,7 +124,7 @@ async def test_a_supplement_in_between_does_not_hold_the_assignment_up() -> None
     await bench.append(demand, "more", DemandSupplemented(note=submitted().title))
     routed = await bench.dispatcher.route(cases)
     assert routed.stale == []
-    assert await bench.names(demand) == ["DemandSubmitted", "DemandSupplemented", "DemandAssigned"]
+    assert await bench.names(demand) == ["DemandSubmitted", "DemandSupplemented", "DemandAssigned", "DeadlinesSet"]
 
 
 async def test_two_process_managers_on_one_demand_make_one_assignment() -> None:
@@ -131,7 +136,7 @@ async def test_two_process_managers_on_one_demand_make_one_assignment() -> None:
     await bench.dispatcher.route(one)
     routed = await bench.another().route(two)
     assert (routed.parked, routed.stale, routed.unavailable) == ([], [], None)
-    assert await bench.names(demand) == ["DemandSubmitted", "DemandAssigned"]
+    assert await bench.names(demand) == ["DemandSubmitted", "DemandAssigned", "DeadlinesSet"]
     assert one[0].fold == two[0].fold
 
 
@@ -140,7 +145,7 @@ async def test_one_key_that_does_not_unwrap_parks_its_demand_alone() -> None:
     bad, good = await bench.submit(None, key_id="key-bad"), await bench.submit(None)
     routed = await bench.dispatcher.route(await bench.follow())
     assert [(parking.demand, parking.error) for parking in routed.parked] == [(bad, "Corrupt")]
-    assert await bench.names(good) == ["DemandSubmitted", "DemandClassified", "DemandAssigned"]
+    assert await bench.names(good) == ["DemandSubmitted", "DemandClassified", "DemandAssigned", "DeadlinesSet"]
 
 
 async def test_a_text_moved_from_another_demand_does_not_open() -> None:
@@ -183,7 +188,7 @@ async def test_with_a_stale_registry_nothing_is_decided_and_nothing_is_parked() 
 async def test_decisions_of_one_batch_see_each_others_load() -> None:
     bench = Bench()
     bench.network = network_of(node("aaa", capacity=10), node("bbb", capacity=10))
-    bench.directory = Directory(seq=7, networks={"testnet": bench.network})
+    bench.directory = directory_of(bench.network)
     for _ in range(8):
         await bench.submit()
     cases = await bench.follow()

@@ -1,0 +1,101 @@
+"""The second net: rounds over `router.open_demand` in the partitions owned. What timers missed is done, what is not armed is armed, and
+demands whose node fell away are taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from libs.chassis.database import transaction
+from libs.directory import Directory
+from services.router.arming import Arming
+from services.router.availability import is_gone
+from services.router.metrics import Meters
+from services.router.open_demands import GRACE, OPEN_DEMAND, overdue, unarmed, write_open
+from services.router.ownership import PartitionOwnership
+from services.router.timekeeper import Timekeeper
+from services.router.waiting import waiting
+
+LIMIT: Final = 500
+"""Demands of one round; the next round comes soon."""
+
+REST: Final = timedelta(seconds=20)
+"""A demand that was looked at and is still overdue rests for so long, so that it does not keep others from their turn."""
+
+_log = structlog.get_logger("rounds")
+
+
+class Rounds:
+    """One per process. `grace`: how late a timer may be before its demand is looked at here."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        ownership: PartitionOwnership,
+        timekeeper: Timekeeper,
+        arming: Arming,
+        directory: Callable[[], Directory],
+        now: Callable[[], datetime],
+        meters: Meters,
+        *,
+        grace: timedelta = GRACE,
+    ) -> None:
+        self._engine = engine
+        self._ownership = ownership
+        self._timekeeper = timekeeper
+        self._arming = arming
+        self._directory = directory
+        self._now = now
+        self._meters = meters
+        self._grace = grace
+        self._looked: dict[str, datetime] = {}
+
+    async def sweep(self) -> None:
+        """Look at what is overdue, and have armed what is not. Raises Unavailable."""
+        parts, now = self._ownership.parts, self._now()
+        if not parts:
+            return
+        self._looked = {demand: at for demand, at in self._looked.items() if now - at < REST}
+        async with transaction(self._engine) as connection:
+            late = await overdue(connection, parts, now, LIMIT + len(self._looked), grace=self._grace)
+            self._arming.note(await unarmed(connection, parts, LIMIT), again=True)
+        due = [demand for demand in late if demand not in self._looked][:LIMIT]
+        if not due:
+            return
+        self._looked |= dict.fromkeys(due, now)
+        self._meters.swept.inc(len(due))
+        _log.warning("timers_missed", demands=len(due), first=due[0])
+        looked = await self._timekeeper.look(due)
+        found = waiting(looked.cases)
+        async with transaction(self._engine) as connection:
+            await write_open(connection, found.rows, found.gone)
+        self._arming.note(found.due, again=True)
+
+    async def release(self) -> None:
+        """Take demands back from nodes that are not available any more; the reader routes them at once. Raises Unavailable."""
+        parts, now = self._ownership.parts, self._now()
+        if not parts:
+            return
+        directory = self._directory()
+        row = OPEN_DEMAND.c
+        held = (row.part.in_(parts), row.holder_assignment.is_not(None))
+        async with transaction(self._engine) as connection:
+            holders = [tuple(found) for found in await connection.execute(select(row.network, row.holder_node).where(*held).distinct())]
+        gone = [(network, node) for network, node in holders if is_gone(directory, network, node, now)]
+        after = ""
+        while gone:
+            query = select(row.demand).where(*held, tuple_(row.network, row.holder_node).in_(gone), row.demand > after)
+            async with transaction(self._engine) as connection:
+                demands = list((await connection.execute(query.order_by(row.demand).limit(LIMIT))).scalars())
+            if not demands:
+                return
+            released = await self._timekeeper.release(demands, lambda network, node: is_gone(directory, network, node, now))
+            if released:
+                _log.info("holders_released", demands=released, nodes=len(gone))
+            after = demands[-1]
