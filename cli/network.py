@@ -83,7 +83,7 @@ def apply(
 @network.command("release")
 def release(
     name: Annotated[str | None, typer.Argument(help="网络 · network; default: the only one")] = None,
-    revision: Annotated[str | None, typer.Option(help="版本 · revision; default: the only one that waits")] = None,
+    revision: Annotated[str | None, typer.Option(help="版本，默认待核发的那个 · revision; default: the one that waits")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 · do not ask")] = False,
     key_file: SecondKeyFile = None,
     registry: Registry = None,
@@ -93,14 +93,10 @@ def release(
     remote = Remote(address("registry", registry), key("system2", key_file))
     name = name or _only_network(remote)
     waiting = (remote.get(f"/v1/networks/{name}/proposals") or {})["items"]
-    chosen = [item for item in waiting if revision in (None, item["revision"])]
-    if not chosen:
+    proposal = next((item for item in waiting if revision in (None, item["revision"])), None)
+    if proposal is None:
         console.print(f"网络 {name} 没有待核发的版本。 Nothing waits for release in network {name}.")
         return
-    if len(chosen) > 1:
-        listed = " ".join(item["revision"] for item in chosen)
-        raise Trouble(f"有多个待核发版本，请用 --revision 指定：{listed}", f"Several revisions wait; name one with --revision: {listed}")
-    [proposal] = chosen
     before = remote.get(f"/v1/networks/{name}/content", missing_ok=True)
     after = remote.get(f"/v1/networks/{name}/revisions/{proposal['revision']}/content")
     assert after is not None

@@ -78,8 +78,8 @@ class Directory:
     """The registry's facts up to stream sequence `seq`.
 
     `history` keeps every revision that took effect, oldest first; `staged` the parts that wait, by part number; `proposals` the
-    revisions that wait for a second person; `published` the digest that was last put in force per network, even if it could not take
-    effect.
+    newest revision per network that waits for a second person; `published` the digest that was last put in force per network, even if it
+    could not take effect.
     """
 
     seq: int = 0
@@ -88,7 +88,7 @@ class Directory:
     cells: Mapping[str, Literal["open"]] = field(default_factory=dict)
     staged: Mapping[RevisionKey, Mapping[int, Section]] = field(default_factory=dict)
     history: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
-    proposals: Mapping[RevisionKey, Proposal] = field(default_factory=dict)
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
 
@@ -147,7 +147,7 @@ def _staged(directory: Directory, event: NetworkRevisionStaged) -> Directory:
 
 def _proposed(directory: Directory, event: NetworkRevisionProposed) -> Directory:
     proposal = Proposal(event.network, event.revision, event.digest, event.parts, event.by, event.changes, directory.seq)
-    return replace(directory, proposals={**directory.proposals, (event.network, event.revision): proposal})
+    return replace(directory, proposals={**directory.proposals, event.network: proposal})
 
 
 def _published(directory: Directory, event: NetworkRevisionPublished, entity: str) -> Directory:
@@ -158,7 +158,7 @@ def _published(directory: Directory, event: NetworkRevisionPublished, entity: st
         directory,
         published={**directory.published, event.network: event.digest},
         # What was proposed compared itself with the revision that is no longer in force.
-        proposals={key: proposal for key, proposal in directory.proposals.items() if key[0] != event.network},
+        proposals={network: proposal for network, proposal in directory.proposals.items() if network != event.network},
     )
     found = _content(directory, event, entity)
     if isinstance(found, Fault):

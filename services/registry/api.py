@@ -62,17 +62,17 @@ async def stage(
     summary="提请核发 · Propose a revision",
 )
 async def propose(name: Name, revision: Slug, body: ProposalInput, incoming: IncomingDep) -> ProposalOut:
-    """派单策略或时限规则的变更先提请，再由另一人发布。任一版本发布后，此前的提请即失效。
+    """派单策略或时限规则的变更先提请，再由另一人发布。后来的提请或任一版本的发布使此前的提请失效。
 
-    A change of routing or clocks is proposed by one person and published by another. Any publication ends the proposals made before it.
+    A change of routing or clocks is proposed by one person and published by another. A later proposal, or any publication, ends it.
     """
     rooms, caller = _rooms(incoming), incoming.caller
     require_role(caller, "system_admin", "bureau")
     _own(caller, name)
     checked = checked_revision(rooms.follower.directory, name, revision, body.parts, body.digest)
     await rooms.run(ProposeRevision(checked, caller.party), actor_of(caller), incoming.key, body)
-    proposal = rooms.follower.directory.proposals.get((name, revision))
-    if proposal is None:
+    proposal = rooms.follower.directory.proposals.get(name)
+    if proposal is None or proposal.revision != revision:
         raise Refused("conflict")  # it is in force already, or was published while this request was on its way
     return proposal_out(proposal)
 

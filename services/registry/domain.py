@@ -3,13 +3,13 @@
 Every entity has a stream of its own; `EntityState` is what its decisions need, whatever the entity is.
 
 A revision that changes rules in force (who gets a demand, how long that may take) needs two persons: one proposes it, another one
-publishes it. The first revision of a network, and whatever changes no rule, is published by one.
+publishes it. The newest proposal counts, until anything is published. The first revision of a network, and whatever changes no rule,
+is published by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, assert_never, cast
 
@@ -110,11 +110,11 @@ Command = StageRevision | ProposeRevision | PublishRevision | OpenCell | IssueCr
 
 @dataclass(frozen=True, slots=True)
 class EntityState:
-    """Staged parts of a revision; digest in force of a graph and who proposed which digest; whether a cell is open; a key's fate."""
+    """Staged parts of a revision; digest in force of a graph and which digest who proposed; whether a cell is open; a key's fate."""
 
     parts: frozenset[int] = frozenset()
     digest: str | None = None
-    proposed: Mapping[str, str] = field(default_factory=dict)
+    proposed: tuple[str, str] | None = None
     open: bool = False
     issued: bool = False
     revoked: bool = False
@@ -165,10 +165,10 @@ def evolve(state: EntityState, event: Event, *, version: int, at: datetime) -> E
         case NetworkRevisionStaged():
             return replace(state, parts=state.parts | {fact.part})
         case NetworkRevisionProposed():
-            return replace(state, proposed={**state.proposed, fact.digest: fact.by})
+            return replace(state, proposed=(fact.digest, fact.by))
         case NetworkRevisionPublished():
             # What was proposed had been compared with the revision that is no longer in force.
-            return replace(state, digest=fact.digest, proposed={})
+            return replace(state, digest=fact.digest, proposed=None)
         case CellOpened():
             return replace(state, open=True)
         case CredentialIssued():
@@ -196,7 +196,7 @@ def entity_of(command: Command) -> str:
 
 def _propose(command: ProposeRevision, state: EntityState) -> list[RegistryEvent]:
     checked = command.checked
-    if checked.digest == state.digest or checked.digest in state.proposed:
+    if checked.digest == state.digest or (state.proposed is not None and state.proposed[0] == checked.digest):
         return []
     _require_base(checked, state)
     return [
@@ -216,7 +216,7 @@ def _publish(command: PublishRevision, state: EntityState) -> list[RegistryEvent
     if checked.digest == state.digest:
         return []
     _require_base(checked, state)
-    if checked.changes and state.proposed.get(checked.digest, command.by) == command.by:
+    if checked.changes and not _proposed_by_another(command, state):
         raise Refused("second_person_needed")
     return [
         NetworkRevisionPublished(
@@ -228,6 +228,13 @@ def _publish(command: PublishRevision, state: EntityState) -> list[RegistryEvent
             nodes=checked.nodes,
         )
     ]
+
+
+def _proposed_by_another(command: PublishRevision, state: EntityState) -> bool:
+    if state.proposed is None:
+        return False
+    digest, by = state.proposed
+    return digest == command.checked.digest and by != command.by
 
 
 def _require_base(checked: CheckedRevision, state: EntityState) -> None:

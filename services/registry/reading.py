@@ -76,10 +76,9 @@ async def content(name: str, caller: CallerDep, rooms: RoomsDep) -> Content:
 
 @routes.get("/v1/networks/{name}/proposals", response_model_exclude_none=True, summary="待核发版本 · Proposals")
 async def proposals(name: str, caller: CallerDep, rooms: RoomsDep) -> ProposalList:
-    """Revisions that change rules in force and wait for a second person, oldest first."""
-    network = network_for(rooms, caller, name)
-    found = (proposal for proposal in rooms.follower.directory.proposals.values() if proposal.network == network.name)
-    return ProposalList(items=[proposal_out(proposal) for proposal in sorted(found, key=lambda proposal: proposal.seq)])
+    """The revision that changes rules in force and waits for a second person, if there is one: the newest that was proposed."""
+    proposal = rooms.follower.directory.proposals.get(network_for(rooms, caller, name).name)
+    return ProposalList(items=[proposal_out(proposal)] if proposal is not None else [])
 
 
 @routes.get(

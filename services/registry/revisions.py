@@ -43,8 +43,8 @@ def changed_rules(directory: Directory, network: str, content: NetworkContent) -
 
 def content_of(directory: Directory, network: str, revision: str) -> NetworkContent:
     """Return what a proposed or published revision says. Raises NotFound(revision_not_found), Refused."""
-    proposal = directory.proposals.get((network, revision))
-    if proposal is not None and (network, revision) in directory.staged:
+    proposal = directory.proposals.get(network)
+    if proposal is not None and proposal.revision == revision and (network, revision) in directory.staged:
         return staged_content(directory, network, revision, proposal.parts)
     for past in reversed(directory.history.get(network, ())):
         if past.revision == revision:

@@ -80,6 +80,8 @@ def test_a_proposal_waits_until_anything_is_published() -> None:
     [proposal] = directory.proposals.values()
     assert (proposal.revision, proposal.by, proposal.changes, proposal.seq) == ("r1", "person-one", ("routing",), directory.seq)
     assert directory.networks["testnet"].content == FIRST
+    later = fold([*staged(SUMMER, "r2"), proposed(SUMMER, "r2")], directory)
+    assert [one.revision for one in later.proposals.values()] == ["r2"]
     assert not fold([published(LATER, "r1")], directory).proposals
     assert not fold([*staged(SUMMER, "r2"), published(SUMMER, "r2")], directory).proposals
 

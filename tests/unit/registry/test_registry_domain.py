@@ -115,6 +115,14 @@ def test_proposing_again_or_by_somebody_else_changes_nothing() -> None:
     when(ENTITY.given(PUBLISHED, PROPOSED, RELEASED), ProposeRevision(RULES, "person-one")).then_nothing()
 
 
+def test_a_later_proposal_takes_the_place_of_an_earlier_one() -> None:
+    later = replace(RULES, revision="r3", digest=THIRD)
+    newest = PROPOSED.model_copy(update={"revision": "r3", "digest": THIRD})
+    when(ENTITY.given(PUBLISHED, PROPOSED), ProposeRevision(later, "person-one")).then(newest)
+    when(ENTITY.given(PUBLISHED, PROPOSED, newest), PublishRevision(RULES, "person-two")).then_refused("second_person_needed")
+    assert when(ENTITY.given(PUBLISHED, PROPOSED, newest), PublishRevision(later, "person-two")).state.digest == THIRD
+
+
 def test_a_proposal_ends_when_anything_is_published() -> None:
     third = NetworkRevisionPublished(network="sample", revision="r3", digest=THIRD, parts=2, in_force_from=date(2026, 2, 1), nodes=9)
     again = replace(RULES, base=THIRD)

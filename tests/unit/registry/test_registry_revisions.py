@@ -98,5 +98,5 @@ def test_what_waits_for_release_can_be_read_before() -> None:
     with pytest.raises(NotFound, match="revision_not_found"):
         content_of(directory, "ningbo", "r1")
     proposal = Proposal("ningbo", "r1", digest(ningbo()), len(sections), "person-one", ("routing",), 9)
-    assert content_of(replace(directory, proposals={("ningbo", "r1"): proposal}), "ningbo", "r1") == ningbo()
+    assert content_of(replace(directory, proposals={"ningbo": proposal}), "ningbo", "r1") == ningbo()
     assert content_of(in_force(ningbo()), "ningbo", "r0") == ningbo()
