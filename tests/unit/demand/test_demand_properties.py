@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -9,17 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from libs.demand import INITIAL, AssignmentStatus, DemandState, evolve
-from libs.events import DemandEvent, Event, Sealed
+from libs.demand import INITIAL, AssignmentStatus, DemandState, evolve, next_due, public_due
+from libs.events import Deadline, DemandEvent, Event, Sealed
 from libs.events.codec import decode
 from libs.events.testing import at, commits, sealed
+from libs.events.timekeeping import Limit
 from tests.unit.demand import situations as s
 
+MOMENTS = st.sampled_from([at(n) for n in (-86400, 0, 5, 86400)])
+DAYS = st.sampled_from([at(0).date()])
 # Few ids and nodes, so that events meet each other; and some that belong to nothing.
 WORDS = {
     "assignment": st.sampled_from(["a1", "a2", "a3", "", "zz"]),
     "node": st.sampled_from([s.WINDOW, s.SECOND, s.HUB, "nb-unknown"]),
     "desk": st.sampled_from([s.HUB, s.COUNTY_HUB]),
+    "assistance": st.sampled_from(["s1", "s2", "zz"]),
+    "deadlines": st.dictionaries(st.sampled_from(get_args(Limit)), st.sampled_from([Deadline(at=at(n)) for n in (-9, 9, 999)]), max_size=3),
     "fields": st.just(()),
     "explanation": st.sampled_from([s.explanation(s.WINDOW), s.explanation(s.COUNTY_HUB, "lowest_hub"), s.explanation(s.HUB, "desk")]),
 }
@@ -40,7 +46,7 @@ def of_type(annotation: Any) -> st.SearchStrategy[Any]:
         return st.just(sealed())
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return any_of(annotation)
-    plain = {str: st.text(max_size=8), int: st.integers(0, 100), bool: st.booleans(), NoneType: st.none()}
+    plain = {str: st.text(max_size=8), int: st.integers(0, 100), bool: st.booleans(), NoneType: st.none(), datetime: MOMENTS, date: DAYS}
     return plain[annotation]
 
 
@@ -95,6 +101,15 @@ def test_no_event_takes_an_assignment_away(history: list[Event], event: Event) -
 
 
 @given(HISTORIES)
-def test_returned_by_names_exactly_the_returned_assignments(history: list[Event]) -> None:
+def test_returned_by_names_exactly_the_assignments_returned_and_lapsed(history: list[Event]) -> None:
     state = fold(history)
-    assert len(state.returned_by) == sum(a.status is AssignmentStatus.RETURNED for a in state.assignments)
+    gone = (AssignmentStatus.RETURNED, AssignmentStatus.LAPSED)
+    assert len(state.returned_by) == sum(a.status in gone for a in state.assignments)
+    assert set(state.returned_by) <= set(state.passed_over)
+
+
+@given(HISTORIES)
+def test_whoever_looks_at_a_demand_finds_a_moment_for_it_or_none(history: list[Event]) -> None:
+    state = fold(history)
+    assert (next_due(state) is not None) or not state.is_open
+    assert public_due(state) is None or state.is_open
