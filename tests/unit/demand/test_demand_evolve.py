@@ -193,7 +193,7 @@ def test_an_arbiter_holds_the_demand_until_it_has_decided() -> None:
 def test_a_missed_deadline_is_remembered_and_not_missed_again() -> None:
     missed = (DeadlineMissed(limit="answer", node=s.WINDOW, due=s.march(4)), DemandEscalated(rule="answer", level=1, to=s.COUNTY_HUB))
     state = s.accepted_demand(missed).state
-    assert (state.missed, state.escalation, "answer" in state.deadlines) == ({"answer"}, 1, False)
+    assert (state.missed, state.escalation, "answer" in state.deadlines) == (frozenset({"answer"}), 1, False)
     assert "warn" not in s.accepted_demand(DeadlineWarned(limit="resolve", node=s.WINDOW, due=s.march(9))).state.deadlines
 
 
@@ -244,7 +244,7 @@ def test_an_act_taken_back_leaves_everything_as_it_was_before(act: str) -> None:
     assert state.follow_up is FollowUp.NONE
     for member in ("status", "holder", "assignments", "assistances", "extension", "deadlines", "returns", "resolutions", "resolved_by"):
         assert getattr(state, member) == getattr(given.state, member), member
-    assert (state.suggested, state.own_act) == ({"older"}, None)
+    assert (state.suggested, state.own_act) == (frozenset({"older"}), None)
 
 
 def test_whoever_got_the_demand_after_a_return_loses_it_when_the_return_is_taken_back() -> None:
