@@ -12,12 +12,11 @@ from typing import Final, Literal
 
 from markupsafe import Markup
 
-from libs.demand import ALLOWED, INITIAL, PAUSED, DemandState, Status, evolve, same_hands
+from libs.demand import ALLOWED, INITIAL, DemandState, Status, evolve, same_hands
 from libs.directory import Network
 from libs.events import (
     CompletionRequested,
     Corrupt,
-    DeadlineMissed,
     DemandCorrected,
     DemandRefused,
     DemandResolved,
@@ -26,6 +25,7 @@ from libs.events import (
 )
 from libs.events.timekeeping import Limit
 from services.tracker.console import times
+from services.tracker.console.deadlines import LIMITS, Due, due_of
 from services.tracker.console.phrases import phrase
 from services.tracker.console.source import Linked
 from services.tracker.console.speech import Speech
@@ -44,24 +44,7 @@ COMMANDS: Final[dict[Act, str]] = {
 }
 """What the enterprise may do, in the order the page offers it, and the command behind it."""
 
-_DUE: Final[dict[Status, tuple[str, Limit]]] = {
-    Status.AWAITING_ENTERPRISE: ("due_complete", "complete"),
-    Status.RESOLVED: ("due_confirm", "confirm"),
-    Status.DISPUTED: ("due_dispute", "dispute"),
-}
-_SOON: Final = 5
-"""A deadline is near when less than a fifth of the time to it is left: the same for minutes and for working days."""
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A deadline the outside sees. `paused`: the net clock stands still, the moment will move."""
-
-    at: datetime
-    mark: Literal["late", "soon", "left", "paused"]
-    limit: Limit
-    counting: str
-    provisional: bool
+_DUE_WORDS: Final[dict[Limit, str]] = {"complete": "due_complete", "confirm": "due_confirm", "dispute": "due_dispute"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +116,6 @@ def named_nodes(state: DemandState) -> tuple[str, ...]:
     return tuple(dict.fromkeys((first, *others)))
 
 
-def due_of(state: DemandState, commits: Sequence[TrailCommit], now: datetime) -> Due | None:
-    """The deadline the outside sees, or the one that was broken and is still owed; and how near it is."""
-    if state.status is None or not state.is_open:
-        return None
-    _, limit = _DUE.get(state.status, ("", "resolve"))
-    promised = state.deadlines.get(limit)
-    if promised is None:
-        broken = _Last(commits).broken(limit) if limit in state.missed else None
-        return Due(broken.due, "late", limit, "", False) if broken is not None else None
-    at, told = promised.at, (limit, promised.counting, promised.provisional)
-    if now >= at:
-        return Due(at, "late", *told)
-    if limit == "resolve" and state.status in PAUSED:
-        return Due(at, "paused", *told)
-    start = (state.submitted_at if limit == "resolve" else state.at) or now
-    return Due(at, "soon" if (at - now) * _SOON < at - start else "left", *told)
-
-
 def affair(state: DemandState, commits: Sequence[TrailCommit], speech: Speech, network: Network | None) -> Affair:
     """Tell where a demand stands. `commits` oldest first, with the texts the enterprise may read."""
     lang, now = speech.say.lang, speech.now
@@ -197,7 +162,7 @@ def affair(state: DemandState, commits: Sequence[TrailCommit], speech: Speech, n
         quote=quote,
         quote_lead=lead,
         due=due_of(state, commits, now),
-        due_word=_DUE.get(status, ("due_promise", "resolve"))[0],
+        due_word=_DUE_WORDS.get(LIMITS.get(status, "resolve"), "due_promise"),
     )
 
 
@@ -209,10 +174,6 @@ class _Last:
 
     def event(self, kind: type) -> object | None:
         return next((item.event for item in self._items if isinstance(item.event, kind)), None)
-
-    def broken(self, limit: Limit) -> DeadlineMissed | None:
-        missed = (item.event for item in self._items if isinstance(item.event, DeadlineMissed))
-        return next((event for event in missed if event.limit == limit), None)
 
     def text(self, kind: type, member: str) -> str | None:
         return next((item.texts.get(member) for item in self._items if isinstance(item.event, kind)), None)

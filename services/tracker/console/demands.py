@@ -9,9 +9,13 @@ from typing import Any
 from markupsafe import Markup
 
 from libs.chassis.auth import Caller
-from libs.demand import OPEN
+from libs.demand import OPEN, WORKING
 from libs.events import AssignmentAccepted, DemandResolved
+from services.tracker.console import times
+from services.tracker.console.affair import fold
 from services.tracker.console.codewords import CODES
+from services.tracker.console.deadlines import Due, due_of, mark_of
+from services.tracker.console.matters import matters
 from services.tracker.console.picture import Lane, Picture, picture
 from services.tracker.console.source import DemandFilter, DemandLine
 from services.tracker.console.speech import Speech
@@ -20,6 +24,8 @@ from services.tracker.console.visit import Visit
 from services.tracker.trail import Trail
 
 _TURN_LIMIT = 12
+_HANDLING = ("in_progress", "awaiting_enterprise", "suspended")
+_LANES = {"triage": "lane_desk", "confirmation": "lane_confirmation", "arbitration": "lane_arbitration", "dispute": "lane_dispute"}
 
 
 async def demand_list(visit: Visit, caller: Caller, wanted: DemandFilter) -> dict[str, Any]:
@@ -42,6 +48,8 @@ async def demand_list(visit: Visit, caller: Caller, wanted: DemandFilter) -> dic
         "categories": CODES["category"],
         "position": position,
         "plain": plain,
+        "line_due": lambda line: line_due(line, visit.now),
+        "due_words": lambda at: times.due(at, visit.now, visit.speech.say.lang),
     }
 
 
@@ -49,7 +57,7 @@ async def _ours(visit: Visit, caller: Caller) -> list[DemandLine]:
     if caller.node is None:
         return []
     found = await visit.console.source.demands(caller, DemandFilter(holder=caller.node, limit=_TURN_LIMIT * 4))
-    return [line for line in found.lines if line.status in OPEN][:_TURN_LIMIT]
+    return [line for line in found.lines if line.status in WORKING][:_TURN_LIMIT]
 
 
 async def _nothing() -> list[DemandLine]:
@@ -61,12 +69,16 @@ async def one_demand(visit: Visit, caller: Caller, demand: str) -> dict[str, Any
     source, speech = visit.console.source, visit.speech
     position = await source.position()
     facts, trail = await asyncio.gather(source.demand(caller, demand), source.trail(caller, demand))
+    state = None if any(step.commit is None for step in trail.commits) else fold(trail.commits)
     drawn = picture(trail, visit.now, speech.say.lang)
     return {
         "facts": facts,
         "line": facts.line,
         "is_open": facts.line.status in OPEN,
         "turn": turn(facts.line, trail, speech),
+        "due": due_of(state, trail.commits, visit.now) if state is not None else line_due(facts.line, visit.now),
+        "due_words": lambda at: times.due(at, visit.now, speech.say.lang),
+        "matters": matters(state, trail, speech) if state is not None else None,
         "picture": drawn,
         "picture_words": picture_words(drawn, speech) if drawn is not None else "",
         "lane_words": lambda lane: lane_words(lane, speech),
@@ -78,6 +90,11 @@ async def one_demand(visit: Visit, caller: Caller, demand: str) -> dict[str, Any
     }
 
 
+def line_due(line: DemandLine, now: datetime) -> Due | None:
+    """A row's deadline and how near it is, as far as a list knows."""
+    return None if line.due is None else Due(line.due, mark_of(line.due, line.submitted_at, now))
+
+
 def turn(line: DemandLine, trail: Trail, speech: Speech) -> Markup:
     """Whose turn it is, in one sentence."""
     last = trail.segments[-1] if trail.segments else None
@@ -85,20 +102,20 @@ def turn(line: DemandLine, trail: Trail, speech: Speech) -> Markup:
     node = speech.strong(holder) if holder is not None else Markup("")
     since = _turn_since(line, trail)
     match line.status:
-        case "submitted" | "triage" | "assigned" | "in_progress":
+        case "submitted" | "triage" | "assigned" | "in_progress" | "awaiting_enterprise" | "suspended":
             return speech.text(f"turn_{line.status}", node=node, d=speech.since(since))
         case "resolved":
             results = [item.event.result for commit in trail.commits for item in commit.events if isinstance(item.event, DemandResolved)]
             return speech.text("turn_resolved", node=node, result=speech.code("result", results[-1]) if results else "")
-        case "withdrawn":
-            return speech.text("turn_withdrawn")
+        case "withdrawn" | "disputed" | "refused" | "merged" | "closed":
+            return speech.text(f"turn_{line.status}", node=node)
         case _:
             return speech.text("turn_other", node=node)
 
 
 def _turn_since(line: DemandLine, trail: Trail) -> datetime:
     """When the present state of affairs began: the acceptance for a demand in progress, else the holder's start."""
-    if line.status == "in_progress":
+    if line.status in _HANDLING:
         for step in reversed(trail.commits):
             if step.commit is not None and any(isinstance(event, AssignmentAccepted) for event in step.commit.events):
                 return step.commit.at
@@ -127,8 +144,8 @@ def lane_words(lane: Lane, speech: Speech) -> Markup:
         return speech.text("lane_returned", reason=speech.code("return_reason", lane.reason))
     if lane.ended is not None:
         return speech.text(f"lane_{lane.ended}", reason="")
-    if lane.bars[-1].segment.assignment is None:
-        return speech.text("lane_desk")
+    if lane.kind in _LANES:
+        return speech.text(_LANES[lane.kind])
     return speech.text("lane_open" if lane.accepted else "lane_waiting")
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from libs.chassis.auth import require_role
 from libs.events import NotFound, Refused
 from services.tracker.console import files, live
 from services.tracker.console.codewords import CODES
@@ -97,17 +98,26 @@ async def language(request: Request, to: Annotated[str, Form()] = "zh", back: An
 
 
 @routes.get(HOME)
-async def demands(entry: Entered, status: str = "", category: str = "", holder: str = "", q: str = "", after: str = "") -> Response:
+async def demands(
+    entry: Entered, status: str = "", category: str = "", holder: str = "", overdue: str = "", q: str = "", after: str = ""
+) -> Response:
     """List demands."""
     visit, caller = entry
     wanted = DemandFilter(
         status=status if status in CODES["status"] else None,
         category=category or None,
         holder=caller.node if holder == "ours" else None,
+        overdue=bool(overdue),
         text=q.strip()[:_LONGEST_SEARCH],
         after=after or None,
     )
-    chosen = {"status": wanted.status or "", "category": category, "holder": "ours" if wanted.holder else "", "q": wanted.text}
+    chosen = {
+        "status": wanted.status or "",
+        "category": category,
+        "holder": "ours" if wanted.holder else "",
+        "overdue": "1" if wanted.overdue else "",
+        "q": wanted.text,
+    }
     kept = {name: value for name, value in chosen.items() if value}
 
     def narrowed(**change: str) -> str:
@@ -122,6 +132,14 @@ async def demand(entry: Entered, demand: str) -> Response:
     """Show one demand and its trail."""
     visit, caller = entry
     return visit.page("demand.html", **await one_demand(visit, caller, demand))
+
+
+@routes.get("/console/precedents")
+async def precedents(entry: Entered, after: str = "") -> Response:
+    """Show what was arbitrated, to whoever edits the routing policy or is bound by it."""
+    visit, caller = entry
+    require_role(caller, "coordinator", "bureau", "county_bureau")
+    return visit.page("precedents.html", page=await visit.console.source.precedents(caller, after=after or None), after=after)
 
 
 @routes.get("/console/live")

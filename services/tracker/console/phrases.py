@@ -238,6 +238,7 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     "help_title": ("协办", "Assistance"),
     "help_requested": ("等待答复，{due} 前", "asked, due {due}"),
     "help_accepted": ("正在协办，{due} 前", "assisting, due {due}"),
+    "help_late": ("{told}，已超时", "{told}, late"),
     "help_declined": ("不能协办", "declined"),
     "help_delivered": ("已完成", "delivered"),
     "help_ended": ("已结束", "ended"),
@@ -274,7 +275,6 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
     "precedent_to": ("裁定给", "Decided for"),
     "precedent_parties": ("当事节点", "Parties"),
     "precedent_by": ("裁定", "Decided by"),
-    "precedent_at": ("时间", "When"),
     "precedent_demand": ("诉求", "Demand"),
     "precedents_none": ("还没有裁定过", "Nothing was arbitrated yet"),
     "precedents_none_help": (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +16,14 @@ from libs.events import NotFound
 from services.tracker import archive
 from services.tracker.console import files
 from services.tracker.console.affair import fold, linked_of
+from services.tracker.console.alarm import RouterWatch
 from services.tracker.console.names import DirectoryNames
 from services.tracker.console.outward import HttpOutward
 from services.tracker.console.sessions import DatabaseSessions
 from services.tracker.console.source import Contact, DemandFacts, DemandFilter, DemandLine, DemandPage, Heard, Linked
 from services.tracker.console.visit import Console
 from services.tracker.feed import decode_places, heard
+from services.tracker.precedents import PrecedentPage, read_precedents
 from services.tracker.rights import Scope, scope_of
 from services.tracker.rooms import Rooms
 from services.tracker.trail import Details, Trail, read_details, read_trail
@@ -28,6 +32,7 @@ from services.tracker.views import Found
 
 _CHANGES_AT_ONCE: Final = 200
 _LOOK_AGAIN: Final = 1.0
+_PRECEDENTS: Final = 50
 _LINK_WAITS: Final = 5.0
 _CALM: Final = 0.25
 """Seconds between looks for a page that is not concerned: under load the bell rings a hundred times a second."""
@@ -104,6 +109,11 @@ class TrackerSource:
             raise NotFound("demand_not_found")
         return found
 
+    async def precedents(self, caller: Caller, *, after: str | None) -> PrecedentPage:
+        """Arbitrations, newest first."""
+        with database_errors():
+            return await read_precedents(self._rooms.engine, self._scope(caller), limit=_PRECEDENTS, after=after)
+
     async def position(self) -> str:
         """Cursor of the newest change."""
         with database_errors():
@@ -134,11 +144,16 @@ class TrackerSource:
 
 def open_console(rooms: Rooms, endpoints_file: Path | None) -> Console:
     """Build what the pages need: `app.state.console`. Opens nothing."""
+
+    def router() -> str | None:
+        return _endpoint(endpoints_file, "router")
+
     return Console(
         source=TrackerSource(rooms),
         names=DirectoryNames(rooms.follower),
         sessions=DatabaseSessions(rooms.engine),
-        router=lambda: _endpoint(endpoints_file, "router"),
+        router=router,
+        watch=RouterWatch(router, clock=time.monotonic),
         outward=HttpOutward(lambda service: _endpoint(endpoints_file, service)),
         assets=files.load(),
     )
@@ -155,7 +170,14 @@ def _endpoint(path: Path | None, service: str) -> str | None:
 
 
 def _view_filter(wanted: DemandFilter) -> ViewFilter:
-    return ViewFilter(status=wanted.status, category=wanted.category, holder=wanted.holder, text=wanted.text or None)
+    return ViewFilter(
+        status=wanted.status,
+        category=wanted.category,
+        holder=wanted.holder,
+        text=wanted.text or None,
+        overdue=True if wanted.overdue else None,
+        at=datetime.now(UTC),
+    )
 
 
 def _line(found: Found) -> DemandLine:
@@ -176,6 +198,8 @@ def _line(found: Found) -> DemandLine:
         updated_at=row.updated_at,
         assignments=row.assignments,
         sample=row.sample,
+        due=row.promised if row.is_open else None,
+        next_step=row.next_step,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from libs.chassis.auth import Caller
 from libs.demand import DemandState
+from services.tracker.precedents import PrecedentPage
 from services.tracker.trail import Trail
 
 
@@ -19,6 +20,7 @@ class DemandFilter:
     status: str | None = None
     category: str | None = None
     holder: str | None = None
+    overdue: bool = False
     text: str = ""
     after: str | None = None
     limit: int = 50
@@ -26,7 +28,10 @@ class DemandFilter:
 
 @dataclass(frozen=True, slots=True)
 class DemandLine:
-    """One demand in a list. `title` and `enterprise` are None for a caller without the right to read them, or after erasure."""
+    """One demand in a list. `title` and `enterprise` are None for a caller without the right to read them, or after erasure.
+
+    `due`: what the outside is promised now, or what was and is still owed; None for one that has ended.
+    """
 
     id: str
     version: int
@@ -43,6 +48,8 @@ class DemandLine:
     updated_at: datetime
     assignments: int
     sample: bool
+    due: datetime | None = None
+    next_step: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,10 @@ class ConsoleSource(Protocol):
 
         Raises NotFound for a link that is not the demand's own, Corrupt.
         """
+        ...
+
+    async def precedents(self, caller: Caller, *, after: str | None) -> PrecedentPage:
+        """Return arbitrations of demands the caller sees, newest first. Raises Refused(bad_cursor)."""
         ...
 
     async def position(self) -> str:

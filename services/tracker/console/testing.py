@@ -7,15 +7,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from libs.chassis.auth import Caller, require_link
 from libs.directory import Directory
-from libs.events import Actor, Commit, DemandCorrected, DemandSubmitted, Event, NotFound, Refused, Sealed
+from libs.events import Actor, AssignmentArbitrated, Commit, DemandCorrected, DemandSubmitted, Event, NotFound, Refused, Sealed
 from libs.events.algorithms import digest
 from services.tracker.console.affair import linked_of
 from services.tracker.console.source import Contact, DemandFacts, DemandFilter, DemandLine, DemandPage, Heard, Linked
+from services.tracker.precedents import PrecedentPage, precedent_of
 from services.tracker.project import DemandRow, project
 from services.tracker.rights import scope_of
 from services.tracker.trail import Trail, TrailCommit, TrailEvent
@@ -37,8 +38,9 @@ class Held:
 class MemorySource:
     """A ConsoleSource over commits that a test appends. Rights are the tracker's own."""
 
-    def __init__(self, directory: Callable[[], Directory]) -> None:
+    def __init__(self, directory: Callable[[], Directory], clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._directory = directory
+        self._clock = clock
         self._held: dict[str, Held] = {}
         self._log: list[str] = []
         self._moved = asyncio.Event()
@@ -68,7 +70,7 @@ class MemorySource:
         """A stretch of the list; the cursor is the number of rows before it."""
         if wanted.after is not None and not wanted.after.isdecimal():
             raise Refused("bad_cursor")
-        rows = [row for row in self._visible(caller) if _fits(row, wanted) and self._mentions(caller, row, wanted.text)]
+        rows = [row for row in self._visible(caller) if self._fits(row, wanted) and self._mentions(caller, row, wanted.text)]
         rows.sort(key=lambda row: row.submitted_at, reverse=True)
         start = int(wanted.after or 0)
         end = start + wanted.limit
@@ -78,7 +80,7 @@ class MemorySource:
         """Demands per status."""
         counts: dict[str, int] = {}
         for row in self._visible(caller):
-            if _fits(row, wanted, status=False) and self._mentions(caller, row, wanted.text):
+            if self._fits(row, wanted, status=False) and self._mentions(caller, row, wanted.text):
                 counts[row.status] = counts.get(row.status, 0) + 1
         return counts
 
@@ -118,6 +120,18 @@ class MemorySource:
         found = linked_of(caller.link.demand, trail)
         require_link(caller, found.demand, found.state)
         return found
+
+    async def precedents(self, caller: Caller, *, after: str | None) -> PrecedentPage:
+        """Every arbitration, newest first, on one page."""
+        found = [
+            precedent_of(row.id, step.commit.at, item.event)
+            for row in self._visible(caller)
+            for step in self._held[row.id].commits
+            if step.commit is not None
+            for item in step.events
+            if isinstance(item.event, AssignmentArbitrated)
+        ]
+        return PrecedentPage(sorted(found, key=lambda one: one.at, reverse=True), None)
 
     async def position(self) -> str:
         """How many commits there are."""
@@ -173,9 +187,11 @@ class MemorySource:
             updated_at=row.updated_at,
             assignments=row.assignments,
             sample=row.sample,
+            due=row.promised if row.is_open else None,
+            next_step=row.next_step,
         )
 
-
-def _fits(row: DemandRow, wanted: DemandFilter, *, status: bool = True) -> bool:
-    pairs = [(wanted.category, row.category), (wanted.holder, row.holder_node), (wanted.status if status else None, row.status)]
-    return all(asked is None or asked == found for asked, found in pairs)
+    def _fits(self, row: DemandRow, wanted: DemandFilter, *, status: bool = True) -> bool:
+        pairs = [(wanted.category, row.category), (wanted.holder, row.holder_node), (wanted.status if status else None, row.status)]
+        on_time = not wanted.overdue or row.is_overdue(self._clock())
+        return on_time and all(asked is None or asked == found for asked, found in pairs)

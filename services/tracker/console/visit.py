@@ -25,6 +25,7 @@ from libs.chassis.problems import CATALOGUE, TRACE_ID, code_of
 from libs.directory import Directory
 from libs.events import LiandongError
 from services.tracker.console import files
+from services.tracker.console.alarm import Alarm, Unwatched, Watch, is_told
 from services.tracker.console.outward import HttpOutward, Outward
 from services.tracker.console.phrases import phrase
 from services.tracker.console.sessions import Sessions
@@ -36,6 +37,8 @@ from services.tracker.console.wording import TEXTS, Say
 LANGUAGE_COOKIE: Final = "liandong_language"
 ENTRANCE: Final = "/console/enter"
 HOME: Final = "/console/demands"
+PRECEDENT_READERS: Final = frozenset({"coordinator", "bureau", "county_bureau"})
+"""Who edits routing policies or is bound by them, and so reads the precedents."""
 SECURITY: Final = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -66,6 +69,7 @@ class Console:
     sessions: Sessions
     router: Callable[[], str | None] = lambda: None
     outward: Outward = field(default_factory=lambda: HttpOutward(lambda _service: None))
+    watch: Watch = field(default_factory=Unwatched)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     assets: Mapping[str, files.StaticFile] = field(default_factory=files.load)
 
@@ -90,6 +94,7 @@ class Visit:
     console: Console
     speech: Speech
     caller: Caller | None = None
+    alarm: Alarm | None = None
 
     @property
     def now(self) -> datetime:
@@ -105,6 +110,8 @@ class Visit:
             "p": partial(phrase, self.speech.say.lang),
             "lang": self.speech.say.lang,
             "caller": self.caller,
+            "alarm": self.alarm,
+            "reads_precedents": self.caller is not None and self.caller.role in PRECEDENT_READERS,
             "assets": self.console.assets,
             "address": address,
         }
@@ -157,7 +164,8 @@ async def entered(request: Request) -> tuple[Visit, Caller]:
     if caller is None:
         raise EnterFirst(over=token is not None)
     request.state.caller = caller
-    return replace(visit_of(request), caller=caller), caller
+    told = is_told(caller, request.app.state.follower.directory)
+    return replace(visit_of(request), caller=caller, alarm=await visit.console.watch.look() if told else None), caller
 
 
 Entered = Annotated[tuple[Visit, Caller], Depends(entered)]

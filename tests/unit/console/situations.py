@@ -135,7 +135,7 @@ def office(*, filled: bool = True, router: str | None = "http://127.0.0.1:8102",
         keys[name] = made.key
         credentials[made.key_id] = Credential(made.key_id, made.digest, "pty-" + name, role, "ningbo", node, label)
     follower = OfficeFollower(Directory(seq=1031, networks={"ningbo": ningbo()}, credentials=credentials))
-    source = MemorySource(lambda: follower.directory)
+    source = MemorySource(lambda: follower.directory, lambda: made_office.now)
     app = console_app()
     made_office = Office(app, source, follower, keys, now)
     app.state.follower = follower

@@ -14,7 +14,8 @@ import segno
 
 from libs.directory import Network
 from libs.events import DemandResolved
-from services.tracker.console.affair import COMMANDS, due_of, linked_of, possible
+from services.tracker.console.affair import COMMANDS, linked_of, possible
+from services.tracker.console.deadlines import due_of
 from services.tracker.console.outward import NOT_SURE, NotTaken
 from services.tracker.console.testing import SEALED
 from services.tracker.trail import Trail
