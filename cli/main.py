@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from cli.check import check
 from cli.importing import import_file
 from cli.key import key
 from cli.machine.run import run, tell
@@ -17,6 +18,7 @@ app = typer.Typer(name="liandong", no_args_is_help=True, pretty_exceptions_enabl
 
 app.command("run")(run)
 app.command("rebuild")(rebuild)
+app.command("check")(check)
 app.command("import")(import_file)
 app.add_typer(network)
 app.add_typer(key)

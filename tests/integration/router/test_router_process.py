@@ -77,17 +77,33 @@ async def test_a_demand_whose_key_was_destroyed_goes_to_the_desk(town: Town) -> 
         assert (await town.assigned(demand)).explanation.path == "desk"
 
 
-async def test_a_returned_assignment_goes_to_the_next_candidate_and_at_last_to_the_hubs(town: Town) -> None:
+async def test_a_returned_assignment_goes_to_the_next_candidate_and_then_to_the_lowest_hub(town: Town) -> None:
     await town.publish(content())
     async with town.router():
         demand = await town.submit()
-        for number, expected in enumerate(["win-one", "win-two", "hub-haishu"], start=1):
+        for number, expected in enumerate(["win-one", "win-two"], start=1):
             assert (await town.assigned(demand, number)).node == expected
             returned = AssignmentReturned(assignment=f"a{number}", node=expected, reason="no_capacity")
             await town.append(demand, "ReturnAssignment", f"return-{number}", returned)
-        last = await town.assigned(demand, 4)
-        assert (last.node, last.explanation.path) == ("nb-hub", "lowest_hub")
-        assert last.explanation.inputs.returned_by == ("win-one", "win-two", "hub-haishu")
+        last = await town.assigned(demand, 3)
+        assert (last.node, last.explanation.path) == ("hub-haishu", "lowest_hub")
+        assert last.explanation.inputs.returned_by == ("win-one", "win-two")
+
+
+async def test_after_one_return_too_many_the_lowest_supervisor_that_is_no_party_decides(town: Town) -> None:
+    await town.publish(content())
+    async with town.router():
+        demand = await town.submit()
+        for number, node_ in enumerate(["win-one", "win-two", "hub-haishu"], start=1):
+            await town.assigned(demand, number)
+            returned = AssignmentReturned(assignment=f"a{number}", node=node_, reason="no_capacity")
+            await town.append(demand, "ReturnAssignment", f"return-{number}", returned)
+        await town.happens(demand, "ArbitrationOpened")
+        state = await town.state(demand)
+        assert state.arbitration is not None
+        assert (state.arbitration.arbiter, state.arbitration.parties) == ("nb-hub", ("win-one", "win-two", "hub-haishu"))
+        assert (await town.commits(demand))[-1].command_id == command_id(demand, "OpenArbitration", "router", "after:7")
+        assert "arbitrate" in state.deadlines
 
 
 async def test_what_waited_while_no_router_ran_is_routed_when_one_starts(town: Town) -> None:

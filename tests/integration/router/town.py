@@ -27,6 +27,7 @@ from libs.chassis.auth import new_key
 from libs.chassis.keyring import DataKey, Kek, KeyPool, seal_text
 from libs.demand import INITIAL, DemandState, evolve
 from libs.directory import NetworkContent, Node, check_content, digest, load_network, to_sections
+from libs.directory.clocks import ClockRules
 from libs.directory.model import Bounds
 from libs.events import (
     Actor,
@@ -85,6 +86,17 @@ def content(nodes: tuple[Node, ...] = NODES) -> NetworkContent:
     return small
 
 
+def hurried(plain: NetworkContent, **spans: str) -> NetworkContent:
+    """The same network with other demo limits, such as `accept="1s"`: sample demands go by them. The others stay."""
+    demo = plain.clocks.demo
+    assert demo is not None
+    rules = demo.rules.model_dump(mode="json", by_alias=True)
+    for name, span in spans.items():
+        rules[name] = dict.fromkeys(rules[name], span) if isinstance(rules[name], dict) else span
+    hasty = demo.model_copy(update={"rules": ClockRules.model_validate(rules)})
+    return plain.model_copy(update={"clocks": plain.clocks.model_copy(update={"demo": hasty})})
+
+
 class Town:
     """Everything a router meets, and the hands to move it."""
 
@@ -100,10 +112,10 @@ class Town:
         """Create streams, cell and network."""
         town = cls(server, database, folder)
         (folder / "kek").write_text(KEK.hex())
-        keeper = await town._connect("keeper")
+        keeper = await town.connect("keeper")
         await ensure_streams(keeper, ["t1"])
-        town.registry = JetStreamEventStore(await town._connect("registry"))
-        town.intake = JetStreamEventStore(await town._connect("intake"))
+        town.registry = JetStreamEventStore(await town.connect("registry"))
+        town.intake = JetStreamEventStore(await town.connect("intake"))
         town.engine = town._engine("ld_router")
         town.pool = KeyPool(town._engine("ld_intake"), Kek(KEK), size=400, low=100, random_bytes=secrets.token_bytes, now=now)
         await town.pool.start()
@@ -121,7 +133,7 @@ class Town:
         await self.intake.close()
         await self._stack.aclose()
 
-    async def _connect(self, user: str) -> Client:
+    async def connect(self, user: str) -> Client:
         connection = await nats.connect(**self.server.settings(user))
         self._stack.push_async_callback(connection.close)
         return connection
@@ -198,6 +210,7 @@ class Town:
         network: str = NETWORK,
         headers: Mapping[str, str] | None = None,
         key: DataKey | None = None,
+        **more: object,
     ) -> str:
         """Submit a fictitious demand as intake would; returns its id."""
         nonce = f"key-{self.number()}"
@@ -212,6 +225,7 @@ class Town:
                 **{"network": network, "channel": "partner", "category": category, "region": TOWNSHIP, "urgency": "normal"},
                 **{"party": "partner-1", "enterprise": "ent-sample", "desk": "nb-hub", "sample": True},
                 **{"title": seal("title", title), "description": seal("description", description), "requester": seal("requester", "{}")},
+                **more,
             }
         )
         await self.append(demand, "SubmitDemand", identity, event, headers=headers)
@@ -242,6 +256,18 @@ class Town:
     async def assignments(self, demand: str) -> list[DemandAssigned]:
         return [event for commit in await self.commits(demand) for event in commit.events if isinstance(event, DemandAssigned)]
 
+    async def names(self, demand: str) -> list[str]:
+        """The names of all its events, in order."""
+        return [type(event).__name__ for commit in await self.commits(demand) for event in commit.events]
+
+    async def happens(self, demand: str, name: str, number: int = 1) -> None:
+        """Wait until an event of this name has happened so many times."""
+
+        async def there() -> bool:
+            return (await self.names(demand)).count(name) >= number
+
+        await eventually(there)
+
     async def assigned(self, demand: str, number: int = 1) -> DemandAssigned:
         """Wait until the demand has its assignment of this number."""
 
@@ -254,6 +280,11 @@ class Town:
     async def rows(self, query: str) -> list[tuple[object, ...]]:
         async with self.engine.begin() as connection:
             return [tuple(row) for row in (await connection.execute(text(query))).all()]
+
+    async def change(self, statement: str) -> None:
+        """Meddle with the router's tables."""
+        async with self.engine.begin() as connection:
+            await connection.execute(text(statement))
 
     # Routers.
 
@@ -274,6 +305,10 @@ class Town:
             "ROUTER_KEK_FILE": str(self._folder / "kek"),
             "ROUTER_CELL": "t1",
             "ROUTER_BALANCE_SECONDS": "0.1",
+            "ROUTER_SWEEP_SECONDS": "0.5",
+            "ROUTER_GRACE_SECONDS": "2",
+            "ROUTER_RELEASE_SECONDS": "1",
+            "ROUTER_CHECK_SECONDS": "1",
         }
 
     @asynccontextmanager
