@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, get_args
 from urllib.parse import quote, urlencode, urlsplit
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -89,23 +89,34 @@ class Opened:
         return f"/e/{self.token}" + (f"?{urlencode(pairs)}" if pairs else "")
 
 
+async def opened_by_link(request: Request, token: str, v: int = 0) -> Opened:
+    """Prove a link by the demand's own first commit. Raises NotFound for any other."""
+    caller = enterprise_caller(f"Bearer {token}")
+    if caller is None or caller.link is None:
+        raise NotFound("demand_not_found")
+    linked = await visit_of(request).console.source.linked(caller, version=v)
+    network = request.app.state.follower.directory.networks.get(linked.state.network)
+    return Opened(_spoken(request, linked.state.network), token, linked, network)
+
+
+OpenedByLink = Annotated[Opened, Depends(opened_by_link)]
+
+
 @routes.api_route("/e/{token}", methods=["GET", "HEAD"])
-async def page(request: Request, token: str, said: str = "", v: int = 0) -> Response:
+async def page(opened: OpenedByLink, said: str = "", v: int = 0) -> Response:
     """Show the enterprise its demand."""
-    opened = await _open(request, token, v)
     return _page(opened, said=said if f"said_{said}" in PHRASES else "", behind=opened.linked.version < v)
 
 
 @routes.api_route("/e/{token}/{act}", methods=["GET", "HEAD"])
-async def reloaded(request: Request, token: str, act: str) -> Response:
+async def reloaded(opened: OpenedByLink, act: str) -> Response:
     """Lead whoever reloads or previews the address of a form back to the page."""
-    return RedirectResponse((await _open(request, token)).address(), 303)
+    return RedirectResponse(opened.address(), 303)
 
 
 @routes.post("/e/{token}/{act}")
-async def acted(request: Request, token: str, act: str) -> Response:
+async def acted(request: Request, opened: OpenedByLink, act: str) -> Response:
     """Hand an act to intake and come back to the page."""
-    opened = await _open(request, token)
     try:
         async with request.form(max_files=LIMIT.files + 1, max_fields=20) as form:
             filled = await fill_in(act, form)
@@ -116,7 +127,7 @@ async def acted(request: Request, token: str, act: str) -> Response:
     try:
         version = await _hand_on(opened, filled)
     except NotTaken as refused:
-        return _refused(await _open(request, token), refused.code, refused.status, filled)
+        return _refused(await opened_by_link(request, opened.token), refused.code, refused.status, filled)
     return RedirectResponse(opened.address(said=filled.act, v=str(version)), 303)
 
 
@@ -134,25 +145,14 @@ def _refused(opened: Opened, code: str, status: int, filled: Filled) -> Response
 
 
 @routes.api_route("/slip/{token}", methods=["GET", "HEAD"])
-async def slip(request: Request, token: str) -> Response:
+async def slip(request: Request, opened: OpenedByLink) -> Response:
     """Show what a counter prints: the code that opens the page, the number, one sentence. The link itself is needed to see it."""
-    opened = await _open(request, token)
-    link = f"{request.url.scheme}://{request.url.netloc}/e/{token}"
-    other = f"/slip/{token}" + ("?lang=en" if opened.lang == "zh" else "")
+    link = f"{request.url.scheme}://{request.url.netloc}/e/{opened.token}"
+    other = f"/slip/{opened.token}" + ("?lang=en" if opened.lang == "zh" else "")
     state = opened.linked.state
     at = state.submitted_at or opened.visit.now
     asked = f"{times.date_words(at, opened.lang, year=True)} {times.clock(at)}"
     return opened.visit.page("slip.html", linked=opened.linked, state=state, code=qr_code(link), asked=asked, other=other)
-
-
-async def _open(request: Request, token: str, version: int = 0) -> Opened:
-    """Prove a link by the demand's own first commit. Raises NotFound for any other."""
-    caller = enterprise_caller(f"Bearer {token}")
-    if caller is None or caller.link is None:
-        raise NotFound("demand_not_found")
-    linked = await visit_of(request).console.source.linked(caller, version=version)
-    network = request.app.state.follower.directory.networks.get(linked.state.network)
-    return Opened(_spoken(request, linked.state.network), token, linked, network)
 
 
 def _spoken(request: Request, network: str = "") -> Visit:

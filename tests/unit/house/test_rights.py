@@ -31,7 +31,7 @@ OPEN = {
 }
 
 
-ASKING = frozenset({"BearerKey", "CommandKey", "entered"})
+ASKING = frozenset({"BearerKey", "CommandKey", "entered", "opened_by_link"})
 
 
 def endpoints(app: FastAPI) -> Iterator[tuple[str, str, Any]]:
