@@ -74,16 +74,24 @@ class Step:
 
 def next_act(view: View) -> Act | None:
     """What is to be done now with this demand; None: it waits, has played its part, or is nobody's sample."""
-    found = _REFERENCE.match(str(view.demand.get("partner_ref") or ""))
-    if not view.demand.get("sample") or found is None or found[1] not in PLANS:
-        return None
-    for step in PLANS[found[1]]:
+    plan = plan_of(view.demand)
+    for step in PLANS.get(plan or "", ()):
         if view.happened[step.event] >= step.times:
             continue
         if step.make is None or view.demand["status"] not in step.when or view.quiet < timedelta(seconds=step.after):
             return None
         return step.make(view)
     return None
+
+
+def plan_of(demand: Mapping[str, Any]) -> str | None:
+    """The plan of a sample demand; parts of a split sample play `part`. None: not ours to touch."""
+    if not demand.get("sample"):
+        return None
+    found = _REFERENCE.match(str(demand.get("partner_ref") or ""))
+    if found is not None:
+        return found[1]
+    return "part" if demand.get("parent") else None
 
 
 def _node(path: str, body: Mapping[str, Any] | None = None) -> Callable[[View], Act]:
@@ -162,13 +170,21 @@ def _return(times: int) -> Step:
 
 PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
     "smooth": (ACCEPT, ANSWER, *DONE),
+    "corrected": (
+        Step("DemandCorrected", _ASSIGNED, _says("corrections", {"urgency": "urgent"}, "partner")),
+        ACCEPT,
+        Step("DemandSupplemented", _WORKING, _says("supplements", {"note": "样例：补充设备型号。"})),
+        *DONE,
+    ),
     "silent": (Step("AssignmentLapsed", _ASSIGNED, None), ACCEPT, *DONE),
     "ping_pong": (_return(1), _return(2), _return(3), Step("AssignmentArbitrated", frozenset({"triage"}), _arbitrate), ACCEPT, *DONE),
     "assisted": (
         ACCEPT,
         Step("AssistanceRequested", _WORKING, _assist),
-        Step("AssistanceAccepted", _WORKING, _hub("assistances/s1/acceptance", {})),
-        Step("AssistanceDelivered", _WORKING, _hub("assistances/s1/delivery", {"note": "样例：已联系两家机构。"})),
+        Step("AssistanceDeclined", _WORKING, _hub("assistances/s1/decline", {"reason": "no_capacity"})),
+        Step("AssistanceRequested", _WORKING, _assist, times=2),
+        Step("AssistanceAccepted", _WORKING, _hub("assistances/s2/acceptance", {})),
+        Step("AssistanceDelivered", _WORKING, _hub("assistances/s2/delivery", {"note": "样例：已联系两家机构。"})),
         *DONE,
     ),
     "completed": (
@@ -201,7 +217,7 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
     ),
     "overdue": (
         ACCEPT,
-        Step("DemandEscalated", _WORKING, None, times=2),
+        Step("DemandEscalated", _WORKING, None),
         Step("SupervisionOpened", _WORKING, _hub("supervisions", {"note": "样例督办：请当日答复企业。"})),
         ANSWER,
         Step("SupervisionClosed", _WORKING, _hub("supervisions/v1/closing", {"note": "样例：已答复。"})),
@@ -210,6 +226,8 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
     "extended": (
         ACCEPT,
         Step("ExtensionRequested", _WORKING, _node("extension", {"span": "45s", "note": "样例：等待检测结果。"})),
+        Step("ExtensionRefused", _WORKING, _hub("extension/decision", {"granted": False, "note": "样例：请先联系检测机构。"})),
+        Step("ExtensionRequested", _WORKING, _node("extension", {"span": "45s", "note": "样例：机构已排期。"}), times=2),
         Step("ExtensionGranted", _WORKING, _hub("extension/decision", {"granted": True})),
         *DONE,
     ),
@@ -225,9 +243,17 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         *DONE,
         Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：答复太慢。"})),
         Step("ComplaintVerified", _CLOSED, _hub("complaints/c1/finding", {"verified": True, "note": "样例：属实，已提醒。"})),
+        Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：收费太高。"}), times=2),
+        Step("ComplaintDismissed", _CLOSED, _hub("complaints/c2/finding", {"verified": False, "note": "样例：为公益服务，未收费。"})),
     ),
     "twin": (ACCEPT, SERVE, Step("MergeReceived", _WORKING, None), RESOLVE, CONFIRM),
-    "repeated": (Step("DuplicateSuggested", _HELD, None), Step("DemandMerged", _HELD, _merge)),
+    "repeated": (
+        Step("DuplicateSuggested", _HELD, None),
+        Step("DemandMerged", _HELD, _merge),
+        Step("DemandUnmerged", frozenset({"merged"}), _hub("unmerge", {}), after=8),
+        Step("DemandMerged", _HELD, _merge, times=2),
+    ),
+    "part": (ACCEPT, SERVE, RESOLVE),
     "split": (ACCEPT, Step("DemandSplit", _WORKING, _node("split", _TWO_PARTS)), *DONE),
     "refused": (Step("DemandRefused", _HELD, _hub("refusal", {"reason": "other_channel", "next_step": "样例：请向税务部门咨询。"})),),
     "withdrawn": (Step("DemandWithdrawn", _HELD, _says("withdrawal", {"reason": "样例：已自行解决。"}, "partner")),),

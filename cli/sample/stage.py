@@ -11,9 +11,9 @@ from typing import Any, Final
 import httpx2
 
 from cli.sample.picture import sample_png
-from cli.sample.plans import Act, View, next_act
+from cli.sample.plans import Act, View, next_act, plan_of
 
-OPEN: Final = ("triage", "assigned", "in_progress", "awaiting_enterprise", "resolved", "disputed", "closed", "withdrawn")
+OPEN: Final = ("triage", "assigned", "in_progress", "awaiting_enterprise", "resolved", "disputed", "closed", "withdrawn", "merged")
 """Statuses in which a plan may have something to do."""
 PAGE: Final = "100"
 RETRY: Final = 1.0
@@ -75,10 +75,10 @@ class Stage:
     async def _view(self, demand: dict[str, Any]) -> View | None:
         now = datetime.now(UTC)
         quiet = now - datetime.fromisoformat(demand["updated_at"])
-        if demand["status"] in ("closed", "withdrawn") and (demand["id"] in self._done or quiet.total_seconds() > OLDEST):
+        if demand["status"] in ("closed", "withdrawn", "merged") and (demand["id"] in self._done or quiet.total_seconds() > OLDEST):
             self._done.add(demand["id"])
             return None
-        if not str(demand.get("partner_ref") or "").startswith("sample/") or quiet.total_seconds() < 2:
+        if plan_of(demand) is None or quiet.total_seconds() < 2:
             return None
         answer = await self._client.get(f"{self._endpoints['tracker']}/v1/demands/{demand['id']}/trail", headers=_bearer(self._keys["hub"]))
         if answer.status_code != 200:
