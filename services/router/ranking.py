@@ -234,17 +234,16 @@ def _pool(ranking: Ranking, policy: RoutingPolicy, facts: Facts, figures: Mappin
     open_: list[Ranked] = []
     full: list[Ranked] = []
     passed: list[tuple[str, Exclusion]] = []
-    seen = 0
-    for one in ranking.ranked:
-        if len(open_) == most:
-            break
-        seen += 1
+    seen, load = 0, figures.get
+    for seen, one in enumerate(ranking.ranked, 1):  # noqa: B007 - where it stopped is told
         if one.node in returned:
             passed.append((one.node, "not_returned"))
-        elif soft is not None and figures.get(one.node, 0) >= one.capacity:
+        elif soft is not None and load(one.node, 0) >= one.capacity:
             full.append(one)
         else:
             open_.append(one)
+            if len(open_) == most:
+                break
     if not open_ and soft:
         return Pool(tuple(full[:most]), tuple(passed), len(full[most:]), seen)
     passed += [(one.node, "under_capacity") for one in full]

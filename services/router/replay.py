@@ -26,8 +26,7 @@ _MOST_REMEMBERED: Final = 100_000
 _MOST_NETWORKS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A routing decision as it was recorded, and how its assignment ended (`returned`, `lapsed`; None for anything else).
 
     `scores`: points per category where the rules read the text. `named`: the nodes its explanation named, None when it named everybody

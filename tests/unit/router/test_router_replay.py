@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from hypothesis import HealthCheck, given, settings
@@ -59,7 +58,7 @@ def decided(
     explanation = decide_route(network, policy, inputs, load or {}, basis, found)
     event = DemandAssigned(assignment="a1", node=explanation.chosen, policy=explanation.policy, explanation=explanation)
     made = decision_of(decision_row(f"ningbo-26a-{number:016d}", AT, event, sample=True))
-    return replace(made, ended=ended)
+    return made._replace(ended=ended)
 
 
 def replayed(
@@ -164,7 +163,7 @@ def test_another_policy_moves_demands_and_the_report_says_from_whom_to_whom() ->
 def test_the_busiest_day_is_the_peak() -> None:
     network = network_of(node("only"))
     made = decided(network, network.content.routing, asks())
-    decisions = [replace(made, day=date(2026, 3, day)) for day in (2, 3, 3, 4)]
+    decisions = [made._replace(day=date(2026, 3, day)) for day in (2, 3, 3, 4)]
     replay = Replay([Revision(7, network.content.routing, lambda: network)], None, date(2026, 3, 1), 5)
     replay.take(decisions)
     [only] = told(replay.tally).nodes
