@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from cli.machine.database import sqlalchemy_url
 from cli.machine.testing import Database, RunningPostgres, postgres_server
-from libs.chassis.auth import new_key
+from libs.chassis.auth import digest_of, enterprise_token, new_key
 from libs.directory import Credential, Directory, Network
+from libs.events import (
+    ArbitrationOpened,
+    AssignmentAccepted,
+    AssignmentArbitrated,
+    CompletionRequested,
+    Deadline,
+    DeadlinesSet,
+    DemandSupplemented,
+    Refused,
+)
 from services.tracker import generations
+from services.tracker.console.outward import HttpOutward
 from services.tracker.console.reads import TrackerSource, open_console
 from services.tracker.console.sessions import LIFETIME, DatabaseSessions
 from services.tracker.console.visit import caller_by_key
+from services.tracker.precedents import read_precedents
+from services.tracker.rights import Scope
 from services.tracker.rooms import Rooms
 from tests.integration.tracker.place import KEK, Place
 from tests.integration.tracker.running import small_network
 from tests.unit.console.browsing import stranger, tree, visitor
 from tests.unit.console.situations import Office, OfficeFollower, console_app
-from tests.unit.tracker.histories import HUB, History, demand_of, full_life
+from tests.unit.tracker.histories import HUB, PARK, WINDOW, History, demand_of, full_life
 
 pytestmark = pytest.mark.servers
 
@@ -172,3 +188,126 @@ async def test_a_database_that_is_away_is_told_as_a_page(place: Place, postgres:
         postgres.restart()
     assert answer.status_code == 503
     assert "store_unavailable" in tree(answer).find(class_="problem")[0].text
+
+
+# The enterprise's link
+
+
+def linked_life(number: int) -> tuple[History, str]:
+    """A demand with a link, and the token of that link."""
+    demand = demand_of(number)
+    token = enterprise_token(demand, salt=b"s" * 32)
+    return History(demand).submitted(title="样例：有链接的诉求", link=digest_of(token)), token
+
+
+async def test_a_link_opens_its_demand_from_the_archive_and_no_other(place: Place) -> None:
+    (history, token), (_, other) = linked_life(1), linked_life(2)
+    await lived(place, history.assigned(), History(demand_of(3)).submitted())
+    office, _ = office_of(place)
+    async with stranger(office) as client:
+        page = tree(await client.get(f"/e/{token}"))
+        assert [heading.text for heading in page.find("h1")] == ["样例：有链接的诉求"]
+        assert "甲窗口" in page.find("section", class_="own-now")[0].text
+        for wrong in (other, token[:-1] + ("0" if token[-1] != "0" else "1"), enterprise_token(demand_of(3), salt=b"s" * 32)):
+            assert (await client.get(f"/e/{wrong}")).status_code == 404
+
+
+async def test_the_page_waits_for_the_act_that_was_just_done(place: Place) -> None:
+    history, token = linked_life(1)
+    await place.know([history])
+    writer = place.writer()
+    await writer.position()
+    await place.feed(writer, history.recorded())
+    office, _ = office_of(place)
+    async with stranger(office) as client:
+        waiting = asyncio.create_task(client.get(f"/e/{token}?said=supplement&v=2"))
+        history.then(DemandSupplemented(note=history.sealed("样例：补充。", "note")))
+        await place.feed(writer, history.recorded()[1:])
+        page = tree(await waiting)
+    await writer.close()
+    assert "样例：补充。" in page.find("section", class_="own-steps")[0].text
+    assert not page.find(class_="said-behind")
+
+
+async def test_acts_reach_intake_and_the_router_under_the_link_itself(place: Place) -> None:
+    history, token = linked_life(1)
+    history.assigned().then(AssignmentAccepted(assignment="a1", node=WINDOW))
+    await lived(place, history.then(CompletionRequested(assignment="a1", node=WINDOW, note=history.sealed("样例：请补清单。", "note"))))
+    office, _ = office_of(place)
+    received: list[httpx2.Request] = []
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        received.append(request)
+        where = {"Location": f"/v1/demands/{history.demand}/files/f-0123456789abcdefghjk"} if request.url.path.endswith("/files") else {}
+        return httpx2.Response(201, headers=where, json={"id": history.demand, "version": 4, "status": "in_progress"})
+
+    outward = HttpOutward(lambda service: f"http://{service}.test", httpx2.MockTransport(answer))
+    office.app.state.console = replace(office.app.state.console, outward=outward)
+    async with stranger(office) as client:
+        form = tree(await client.get(f"/e/{token}")).find("input", name="form")[0].attributes["value"]
+        sent = {"form": form, "note": "样例：已补。"}
+        files = {"files": ("清单.pdf", b"%PDF-1.7", "application/pdf")}
+        assert (await client.post(f"/e/{token}/completion", data=sent, files=files)).status_code == 303
+    upload, completion = received
+    assert (upload.url.host, completion.url.host) == ("router.test", "intake.test")
+    assert completion.url.path == f"/v1/demands/{history.demand}/completion"
+    assert json.loads(completion.content) == {"note": "样例：已补。", "files": ["f-0123456789abcdefghjk"]}
+    assert (upload.headers["content-type"], upload.content) == ("application/pdf", b"%PDF-1.7")
+    for request in received:
+        assert request.headers["authorization"] == f"Bearer {token}"
+        assert form in request.headers["idempotency-key"]
+
+
+# Precedents and deadlines
+
+
+def arbitrated(number: int, category: str) -> History:
+    """A demand two nodes argued about and the hub settled."""
+    history = History(demand_of(number)).submitted()
+    history.then(ArbitrationOpened(arbiter=HUB, parties=(WINDOW, PARK), cause="loop"))
+    note = history.sealed("样例：裁定理由。", "note")
+    event = AssignmentArbitrated(
+        assignment="a1", node=PARK, arbiter=HUB, parties=(WINDOW, PARK), category=category, region="330203", note=note
+    )
+    return history.then(event)
+
+
+async def test_precedents_come_from_the_archive_newest_first_and_page_by_page(place: Place) -> None:
+    await lived(place, *(arbitrated(number, f"c{number}") for number in range(1, 6)), full_life(9))
+    scope = Scope("testnet", None, None, reads_text=True)
+    seen: list[str] = []
+    after: str | None = None
+    while True:
+        page = await read_precedents(place.engine, scope, limit=2, after=after)
+        seen += [precedent.demand for precedent in page.precedents]
+        if (after := page.next) is None:
+            break
+    assert sorted(seen) == sorted(demand_of(number) for number in range(1, 6))
+    assert len(seen) == 5
+    nobody = Scope("testnet", None, frozenset({"elsewhere"}), reads_text=True)
+    assert (await read_precedents(place.engine, nobody, limit=2)).precedents == []
+    with pytest.raises(Refused, match="bad_cursor"):
+        await read_precedents(place.engine, scope, limit=2, after="x")
+    office, _ = office_of(place)
+    async with visitor(office, "hub") as client:
+        page_of_them = tree(await client.get("/console/precedents"))
+    assert len(page_of_them.find("tbody")[0].find("tr")) == 5
+    assert "裁定理由" not in page_of_them.text
+
+
+async def test_the_precedents_have_an_index_of_their_own(place: Place) -> None:
+    found = await place.rows("select indexdef from pg_indexes where schemaname = '{v}' and indexname = 'change_arbitrated'")
+    assert "AssignmentArbitrated" in found[0][0]
+
+
+async def test_the_list_narrows_to_broken_promises(place: Place) -> None:
+    late, calm = History(demand_of(1)).submitted(title="迟了"), History(demand_of(2)).submitted(title="不急")
+    for history, span in ((late, -timedelta(hours=2)), (calm, timedelta(days=9))):
+        history.assigned().then(DeadlinesSet(clocks="test/clocks/1", deadlines={"resolve": Deadline(at=datetime.now(UTC) + span)}))
+    await lived(place, late, calm)
+    office, _ = office_of(place)
+    async with visitor(office, "hub") as client:
+        rows = tree(await client.get("/console/demands?overdue=1")).find("li", class_="row")
+        assert [row.find("a")[0].text for row in rows] == ["迟了"]
+        assert rows[0].find(class_="due-late")[0].text == "已超时 2 小时"
+        assert len(tree(await client.get("/console/demands")).find("li", class_="row")) == 2
