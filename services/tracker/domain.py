@@ -99,22 +99,23 @@ _UNDONE: Final = (
 )
 """Members an own act, and what the system adds to it, may change: taking it back restores them."""
 
-_UNTOUCHED: Final = (DeadlinesSet, DeadlineWarned, DemandAssigned, ArbitrationOpened, DuplicateSuggested, FollowUpOrdered)
+_UNTOUCHED: Final = frozenset({DeadlinesSet, DeadlineWarned, DemandAssigned, ArbitrationOpened, DuplicateSuggested, FollowUpOrdered})
 """What the system adds by itself: an own act stays the latest thing anybody did."""
-_OWN_ACTS: Final = (AssignmentAccepted, AssignmentReturned, DemandResolved)
+_OWN_ACTS: Final = frozenset({AssignmentAccepted, AssignmentReturned, DemandResolved})
+"""Asked by exact type: `isinstance` of a pydantic model costs ten times as much, and a rebuild asks for every event."""
 
 
 def evolve(row: DemandRow | None, event: Event, *, commit: Commit, cell: str) -> DemandRow:
     """Return the row after one event of a commit. Raises Corrupt when the history does not begin with DemandSubmitted."""
     fact = cast(DemandEvent, event)
-    if isinstance(fact, DemandSubmitted):
+    if type(fact) is DemandSubmitted:
         return _submitted(fact, commit, cell)
     if row is None:
         raise Corrupt(f"{commit.entity}: {type(event).__name__} before DemandSubmitted")
     after = _folded(row, fact, commit.at)
-    if isinstance(fact, _OWN_ACTS):
-        return after._replace(undo=_before(row))
-    return after if after.undo is None or isinstance(fact, _UNTOUCHED) else after._replace(undo=None)
+    if type(fact) in _OWN_ACTS:
+        return after.but(undo=_before(row))
+    return after if after.undo is None or type(fact) in _UNTOUCHED else after.but(undo=None)
 
 
 def _folded(row: DemandRow, fact: DemandEvent, at: datetime) -> DemandRow:
@@ -124,11 +125,11 @@ def _folded(row: DemandRow, fact: DemandEvent, at: datetime) -> DemandRow:
         case DemandAssigned():
             return _given(row, fact.node, fact.assignment, at)
         case AssignmentAccepted():
-            return row._replace(status="in_progress")
+            return row.but(status="in_progress")
         case ProgressReported() | DemandSupplemented() | ServiceRecorded() | EvidenceAttached() | CompletionProvided():
             return row
         case DemandResolved():
-            return row._replace(
+            return row.but(
                 status="resolved",
                 resolved_by=fact.node,
                 resolved_assignment=fact.assignment,
@@ -138,83 +139,83 @@ def _folded(row: DemandRow, fact: DemandEvent, at: datetime) -> DemandRow:
             )
         case DemandClassified():
             status = "triage" if row.status == Status.SUBMITTED else row.status
-            return row._replace(category=fact.category, classified_by=fact.by, status=status)
+            return row.but(category=fact.category, classified_by=fact.by, status=status)
         case DemandCorrected():
             return _corrected(row, fact)
         case AssignmentReturned():
-            return _to_desk(row, at)._replace(returns=row.returns + 1)
+            return _to_desk(row, at).but(returns=row.returns + 1)
         case AssignmentLapsed() | AssignmentRecalled():
             return _to_desk(row, at)
         case DemandForwarded():
             return _given(_left(row), fact.to, fact.next, at)
         case ArbitrationOpened():
-            return _held_by(_to_desk(row, at), fact.arbiter, None, at)._replace(arbiter=fact.arbiter)
+            return _held_by(_to_desk(row, at), fact.arbiter, None, at).but(arbiter=fact.arbiter)
         case AssignmentArbitrated():
-            return _given(row, fact.node, fact.assignment, at)._replace(arbiter=None)
+            return _given(row, fact.node, fact.assignment, at).but(arbiter=None)
         case ResolutionConfirmed() | MergeReceived() | DemandSplit() | PartCompleted() | ErasureRequested() | AssistanceAccepted():
             return row
         case DemandClosed():
-            return _ended(row, "closed")._replace(outcome=fact.outcome)
+            return _ended(row, "closed").but(outcome=fact.outcome)
         case DemandRated():
-            return row._replace(rating=fact.grade)
+            return row.but(rating=fact.grade)
         case HandlerNamed():
-            return row._replace(handler=fact.handler) if fact.assignment == row.holder_assignment else row
+            return row.but(handler=fact.handler) if fact.assignment == row.holder_assignment else row
         case CompletionRequested():
-            return row._replace(status="awaiting_enterprise")
+            return row.but(status="awaiting_enterprise")
         case DemandSuspended():
-            return row._replace(status="suspended")
+            return row.but(status="suspended")
         case DemandResumed():
-            return row._replace(status="in_progress", due_complete=None)
+            return row.but(status="in_progress", due_complete=None)
         case DeadlineWarned() | DemandSubmitted():
             return row
         case DeadlineMissed():
             return _missed(row, fact)
         case DemandEscalated():
-            return _known_to(row, fact.to)._replace(escalation=fact.level, escalated_to=fact.to)
+            return _known_to(row, fact.to).but(escalation=fact.level, escalated_to=fact.to)
         case ExtensionRequested():
-            return row._replace(extension="requested")
+            return row.but(extension="requested")
         case ExtensionGranted():
-            return row._replace(extension="granted")
+            return row.but(extension="granted")
         case ExtensionRefused():
-            return row._replace(extension="refused")
+            return row.but(extension="refused")
         case AssistanceRequested():
-            return _known_to(row, fact.assistant)._replace(assistants=(*row.assistants, fact.assistant))
+            return _known_to(row, fact.assistant).but(assistants=(*row.assistants, fact.assistant))
         case AssistanceDeclined() | AssistanceDelivered():
-            return row._replace(assistants=_without(row.assistants, fact.assistant))
+            return row.but(assistants=_without(row.assistants, fact.assistant))
         case SupervisionOpened():
-            return row._replace(supervisions=row.supervisions + 1)
+            return row.but(supervisions=row.supervisions + 1)
         case SupervisionClosed():
-            return row._replace(supervisions=max(row.supervisions - 1, 0))
+            return row.but(supervisions=max(row.supervisions - 1, 0))
         case ResolutionDisputed():
-            return row._replace(status="disputed", due_confirm=None)
+            return row.but(status="disputed", due_confirm=None)
         case DemandReopened():
             return _reopened(row, fact, at)
         case FollowUpOrdered():
-            return row._replace(follow_up="ordered")
+            return row.but(follow_up="ordered")
         case FollowUpRecorded():
-            return row._replace(follow_up="recorded", mismatches=row.mismatches + fact.mismatch)
+            return row.but(follow_up="recorded", mismatches=row.mismatches + fact.mismatch)
         case ComplaintRaised():
-            return row._replace(complaints_open=row.complaints_open + 1)
+            return row.but(complaints_open=row.complaints_open + 1)
         case ComplaintVerified():
-            return row._replace(complaints_open=max(row.complaints_open - 1, 0), complaints_verified=row.complaints_verified + 1)
+            return row.but(complaints_open=max(row.complaints_open - 1, 0), complaints_verified=row.complaints_verified + 1)
         case ComplaintDismissed():
-            return row._replace(complaints_open=max(row.complaints_open - 1, 0))
+            return row.but(complaints_open=max(row.complaints_open - 1, 0))
         case DuplicateSuggested():
-            return row._replace(duplicates=row.duplicates + len(fact.suggestions))
+            return row.but(duplicates=row.duplicates + len(fact.suggestions))
         case DemandWithdrawn() | DemandRefused():
             return _ended(row, "withdrawn" if isinstance(fact, DemandWithdrawn) else "refused")
         case DemandMerged():
             # What was promised to the enterprise stands again if the merge is undone.
             kept: dict[str, Any] = {"due_resolve": row.due_resolve, "overdue_since": row.overdue_since}
-            return _ended(row, "merged")._replace(merged_into=fact.into, **kept)
+            return _ended(row, "merged").but(merged_into=fact.into, **kept)
         case DemandUnmerged():
-            return _triage(row, at)._replace(merged_into=None)
+            return _triage(row, at).but(merged_into=None)
         case HistoryImported():
-            return row._replace(imported=True)
+            return row.but(imported=True)
         case ActTakenBack():
             return _taken_back(row)
         case PersonalDataErased():
-            return row._replace(erased=True)
+            return row.but(erased=True)
         case _:
             assert_never(fact)
 
@@ -256,7 +257,7 @@ def _promised(row: DemandRow, fact: DeadlinesSet) -> DemandRow:
     found: dict[str, Any] = {_DUE[limit]: deadline.at for limit, deadline in fact.deadlines.items() if limit in _DUE}
     if "due_resolve" in found:
         found["overdue_since"] = None
-    return row._replace(**found) if found else row
+    return row.but(**found) if found else row
 
 
 def _missed(row: DemandRow, fact: DeadlineMissed) -> DemandRow:
@@ -265,15 +266,15 @@ def _missed(row: DemandRow, fact: DeadlineMissed) -> DemandRow:
         found[_DUE[fact.limit]] = None
     if fact.limit == "resolve":
         found["overdue_since"] = fact.due
-    return row._replace(**found)
+    return row.but(**found)
 
 
 def _given(row: DemandRow, node: str, assignment: str, at: datetime) -> DemandRow:
-    return _held_by(row, node, assignment, at)._replace(status="assigned", assignments=row.assignments + 1)
+    return _held_by(row, node, assignment, at).but(status="assigned", assignments=row.assignments + 1)
 
 
 def _corrected(row: DemandRow, fact: DemandCorrected) -> DemandRow:
-    return row._replace(
+    return row.but(
         enterprise=fact.enterprise or row.enterprise,
         category=fact.category or row.category,
         region=fact.region or row.region,
@@ -284,7 +285,7 @@ def _corrected(row: DemandRow, fact: DemandCorrected) -> DemandRow:
 
 
 def _triage(row: DemandRow, at: datetime) -> DemandRow:
-    return row._replace(
+    return row.but(
         status="triage", holder_node=row.desk, holder_assignment=None, holder_since=at, handler=None, arbiter=None, due_complete=None
     )
 
@@ -295,15 +296,15 @@ def _to_desk(row: DemandRow, at: datetime) -> DemandRow:
 
 def _left(row: DemandRow) -> DemandRow:
     """The node in charge goes, and with it what it had asked of others."""
-    return row._replace(assistants=(), extension="none" if row.extension == "requested" else row.extension)
+    return row.but(assistants=(), extension="none" if row.extension == "requested" else row.extension)
 
 
 def _ended(row: DemandRow, status: str) -> DemandRow:
-    return row._replace(status=status, holder_node=None, holder_assignment=None, holder_since=None, **_NOT_HELD, **_NOTHING_DUE)
+    return row.but(status=status, holder_node=None, holder_assignment=None, holder_since=None, **_NOT_HELD, **_NOTHING_DUE)
 
 
 def _reopened(row: DemandRow, fact: DemandReopened, at: datetime) -> DemandRow:
-    fresh = row._replace(
+    fresh = row.but(
         outcome=None,
         extension="none",
         follow_up="none",
@@ -315,7 +316,7 @@ def _reopened(row: DemandRow, fact: DemandReopened, at: datetime) -> DemandRow:
     )
     if fact.assignment is None or fact.assignment != row.resolved_assignment or row.resolved_by is None:
         return _triage(fresh, at)
-    return _held_by(fresh, row.resolved_by, fact.assignment, at)._replace(status="in_progress")
+    return _held_by(fresh, row.resolved_by, fact.assignment, at).but(status="in_progress")
 
 
 def _taken_back(row: DemandRow) -> DemandRow:
@@ -325,7 +326,7 @@ def _taken_back(row: DemandRow) -> DemandRow:
     before = dict(zip(_UNDONE, from_json(row.undo), strict=True))
     for name in _MOMENTS:
         before[name] = datetime.fromisoformat(before[name]) if before[name] is not None else None
-    return row._replace(**{**before, "assistants": tuple(before["assistants"])})
+    return row.but(**{**before, "assistants": tuple(before["assistants"])})
 
 
 def _before(row: DemandRow) -> str:
@@ -333,12 +334,12 @@ def _before(row: DemandRow) -> str:
 
 
 def _known_to(row: DemandRow, node: str) -> DemandRow:
-    return row if node in row.nodes else row._replace(nodes=(*row.nodes, node))
+    return row if node in row.nodes else row.but(nodes=(*row.nodes, node))
 
 
 def _held_by(row: DemandRow, node: str, assignment: str | None, since: datetime) -> DemandRow:
     nodes = row.nodes if node in row.nodes else (*row.nodes, node)
-    return row._replace(holder_node=node, holder_assignment=assignment, holder_since=since, nodes=nodes, handler=None)
+    return row.but(holder_node=node, holder_assignment=assignment, holder_since=since, nodes=nodes, handler=None)
 
 
 def _without(nodes: tuple[str, ...], node: str) -> tuple[str, ...]:

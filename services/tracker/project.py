@@ -13,6 +13,9 @@ from services.tracker.domain import DemandRow, due_of, evolve
 __all__ = ["ChangeRow", "DemandRow", "SealedText", "change", "erased_key", "event_types", "project", "searchable"]
 
 
+_SEARCHABLE = frozenset({DemandSubmitted, DemandCorrected})
+
+
 class ChangeRow(NamedTuple):
     """One commit as the changes feed tells it."""
 
@@ -39,7 +42,7 @@ def project(row: DemandRow | None, commit: Commit, *, cell: str, seq: int) -> De
         row = evolve(row, event, commit=commit, cell=cell)
     if row is None:
         raise Corrupt(f"{commit.entity}: no event in its first commit")
-    return row._replace(version=commit.version, updated_at=commit.at, last_seq=seq, due=due_of(row))
+    return row.but(version=commit.version, updated_at=commit.at, last_seq=seq, due=due_of(row))
 
 
 def change(row: DemandRow, commit: Commit) -> ChangeRow:
@@ -57,11 +60,14 @@ def searchable(commit: Commit) -> SealedText | None:
     title: Sealed | None = None
     requester: Sealed | None = None
     for event in commit.events:
-        if isinstance(event, DemandSubmitted | DemandCorrected):
+        if type(event) in _SEARCHABLE and isinstance(event, DemandSubmitted | DemandCorrected):
             title, requester = event.title or title, event.requester or requester
     return SealedText(title, requester) if title is not None or requester is not None else None
 
 
 def erased_key(commit: Commit) -> str | None:
     """Id of the data key whose destruction this commit tells, or None."""
-    return next((event.key for event in commit.events if isinstance(event, PersonalDataErased)), None)
+    for event in commit.events:
+        if type(event) is PersonalDataErased:
+            return event.key
+    return None

@@ -28,6 +28,21 @@ SATISFIED: Final = ("rated_very_satisfied", "rated_satisfied", "rated_fairly_sat
 """The top three of the five grades (GB/T 39735)."""
 
 
+COUNTED: Final = frozenset(
+    {
+        ActTakenBack,
+        AssignmentLapsed,
+        AssignmentReturned,
+        ComplaintVerified,
+        DeadlineMissed,
+        DemandClosed,
+        DemandRated,
+        DemandReopened,
+        FollowUpRecorded,
+    }
+)
+
+
 class TallyRow(NamedTuple):
     """One counted fact about a node, at its place in the stream."""
 
@@ -47,8 +62,8 @@ def tallies(row: DemandRow, commit: Commit) -> list[TallyRow]:
     """Return what a commit counts for. `row` is the row after it."""
     found: list[TallyRow] = []
     for place, event in enumerate(commit.events):
-        counted = _counted(event, row)
-        if counted is not None:
+        # Most events count for nothing, and a rebuild looks at all of them.
+        if type(event) in COUNTED and (counted := _counted(event, row)) is not None:
             node, what, times = counted
             found.append(
                 TallyRow(row.cell, row.last_seq, place, row.id, row.network, node, what, times, commit.at, row.sample),
