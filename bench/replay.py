@@ -61,7 +61,7 @@ async def measure(database: Database, decisions: int = DECISIONS) -> list[Figure
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return [
         Figure("replay", per_million, "s/million", None, f"{decisions} past decisions, another policy, two processes; goal ≤ 60 s"),
-        Figure("replay_memory", memory, "MB", None, "largest process of the replay"),
+        Figure("replay_memory", memory, "MB", None, "largest child process so far: no replay worker was larger"),
     ]
 
 
