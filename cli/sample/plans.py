@@ -142,6 +142,7 @@ def _reclassify(view: View) -> Act:
 
 
 _RESULT: Final = {"result": "solved", "note": "样例：已对接服务机构，问题解决。"}
+_SERVICE: Final = {"mode": "offline", "fee": "welfare", "note": "样例：上门诊断。"}
 _TWO_PARTS: Final = {
     "join": "lead",
     "parts": [
@@ -157,7 +158,7 @@ _CLOSED: Final = frozenset({"closed"})
 
 ACCEPT: Final = Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"))
 ANSWER: Final = Step("ProgressReported", _WORKING, _node("progress", {"note": "样例：已与企业联系，约定上门时间。"}))
-SERVE: Final = Step("ServiceRecorded", _WORKING, _node("services", {"mode": "offline", "fee": "welfare", "note": "样例：上门诊断。"}))
+SERVE: Final = Step("ServiceRecorded", _WORKING, _node("services", _SERVICE))
 RESOLVE: Final = Step("DemandResolved", _WORKING, _node("resolution", _RESULT))
 CONFIRM: Final = Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"))
 RATE: Final = Step("DemandRated", _CLOSED, _says("rating", {"grade": "satisfied"}))
@@ -203,7 +204,8 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
             frozenset({"disputed"}),
             _hub("dispute/decision", {"upheld": True, "same_node": True, "note": "样例：请重新办理。"}),
         ),
-        Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2, after=6),
+        Step("ServiceRecorded", _WORKING, _node("services", _SERVICE), times=2),
+        Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2),
         CONFIRM,
         RATE,
     ),
@@ -274,6 +276,7 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         ACCEPT,
         *DONE,
         Step("DemandReopened", _CLOSED, _says("reopening", {"note": "样例：问题又出现了。"})),
+        Step("ServiceRecorded", _WORKING, _node("services", _SERVICE), times=2),
         Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2),
         Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"), times=2),
     ),
