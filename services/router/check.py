@@ -34,7 +34,7 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 PATIENCE: Final[Mapping[Kind, timedelta]] = {
     "holder_unavailable": timedelta(seconds=60),
-    "not_armed": timedelta(seconds=30),
+    "not_armed": timedelta(seconds=60),
     "overdue": timedelta(seconds=30),
     "not_routed": timedelta(seconds=30),
     "no_row": timedelta(seconds=10),

@@ -45,8 +45,9 @@ LIKE: Final = 50
 MOST_KNOWN: Final = 2_000
 _NOTE: Final = text(
     "insert into router.comparison (demand, part) select own.demand, own.part from router.open_demand own"
-    " where own.demand = any(:fresh) and exists (select from router.open_demand other where other.network = own.network"
-    " and other.enterprise = own.enterprise and other.demand <> own.demand) on conflict do nothing"
+    " cross join lateral (select from router.open_demand other where other.network = own.network"
+    " and other.enterprise = own.enterprise and other.demand <> own.demand limit 1) one"  # limited, so that it is never a join of all
+    " where own.demand = any(:fresh) on conflict do nothing"
 ).bindparams(bindparam("fresh", type_=ARRAY(TEXT)))
 _TAKE: Final = text("select demand from router.comparison where part = any(:parts) order by demand limit :most")
 _DONE: Final = text("delete from router.comparison where demand = :demand")

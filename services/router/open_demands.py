@@ -7,7 +7,7 @@ Every write may be repeated; a row of a later version stays as it is. Rows carry
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -100,12 +100,15 @@ class Counts:
 async def write_open(connection: AsyncConnection, rows: Sequence[OpenDemand], gone: Mapping[str, int]) -> None:
     """Insert or update rows and delete those of `gone` (demand to the version that ended it), unless a later version stands."""
     if rows:
-        statement = insert(OPEN_DEMAND)
+        # As arrays in one statement, not row by row: half the work for both sides.
+        columns = [own for own in OPEN_DEMAND.columns if own.name != "armed"]
+        table = _rows("news", {column(own.name, own.type): [getattr(row, own.name) for row in rows] for own in columns})
+        statement = insert(OPEN_DEMAND).from_select([own.name for own in columns], select(*(table.c[own.name] for own in columns)))
         kept = {"demand", "armed"}
         changed = {own.name: statement.excluded[own.name] for own in OPEN_DEMAND.columns if own.name not in kept}
         later = OPEN_DEMAND.c.version <= statement.excluded.version
         upsert = statement.on_conflict_do_update(index_elements=(OPEN_DEMAND.c.demand,), set_=changed, where=later)
-        await connection.execute(upsert, [asdict(row) for row in rows])
+        await connection.execute(upsert)
     if gone:
         ended = _rows("ended", {column("demand", Text): list(gone), column("version", Integer): list(gone.values())})
         same = and_(OPEN_DEMAND.c.demand == ended.c.demand, OPEN_DEMAND.c.version <= ended.c.version)

@@ -23,13 +23,14 @@ def system_order(
     *,
     known: Fold[DemandState] | None = None,
     headers: Mapping[str, str] | None = None,
+    subject: str | None = None,
 ) -> Order[DemandState]:
     """A command of the router's own on a demand. The same `key` gives the same command id in every router and after every crash."""
     carried = dict(headers or {})
     if headers is None:
         inject(carried)
     return Order(
-        subject=demand_subject(demand),
+        subject=subject or demand_subject(demand),
         entity=demand,
         command=command,
         command_id=command_id(demand, command, PARTY, key),

@@ -190,6 +190,7 @@ class Dispatcher:
             lambda current: events if unchanged(current, state) else (),
             known=case.fold,
             headers=headers,
+            subject=case.subject,
         )
         return _Decision(case, order, node)
 

@@ -25,6 +25,10 @@ from services.router.waiting import waiting
 LIMIT: Final = 500
 """Demands of one round; the next round comes soon."""
 
+SELDOM: Final = 6
+"""Every so many rounds what is not armed is looked for, the first time at the start; it costs a look at every row."""
+
+MOST_UNARMED: Final = 10_000
 REST: Final = timedelta(seconds=20)
 """A demand that was looked at and is still overdue rests for so long, so that it does not keep others from their turn."""
 
@@ -55,6 +59,7 @@ class Rounds:
         self._meters = meters
         self._grace = grace
         self._looked: dict[str, datetime] = {}
+        self._rounds = 0
 
     async def sweep(self) -> None:
         """Look at what is overdue, and have armed what is not. Raises Unavailable."""
@@ -64,7 +69,9 @@ class Rounds:
         self._looked = {demand: at for demand, at in self._looked.items() if now - at < REST}
         async with transaction(self._engine) as connection:
             late = await overdue(connection, parts, now, LIMIT + len(self._looked), grace=self._grace)
-            self._arming.note(await unarmed(connection, parts, LIMIT), again=True)
+            if self._rounds % SELDOM == 0:
+                self._arming.note(await unarmed(connection, parts, MOST_UNARMED), again=True)
+        self._rounds += 1
         due = [demand for demand in late if demand not in self._looked][:LIMIT]
         if not due:
             return

@@ -20,13 +20,15 @@ from sqlalchemy import (
     RowMapping,
     Table,
     Text,
+    bindparam,
+    column,
     delete,
     func,
     select,
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.demand import Assignment, AssignmentStatus, AssistanceStatus, DemandState
@@ -147,12 +149,15 @@ async def write_assignments(connection: AsyncConnection, rows: Sequence[Mapping[
     """Insert or update rows; one of a later version stays as it is."""
     if not rows:
         return
-    statement = insert(ASSIGNMENT)
+    arrays = [bindparam(None, [row[own.name] for row in rows], type_=ARRAY(own.type)) for own in ASSIGNMENT.columns]
+    news = func.unnest(*arrays).table_valued(*(column(own.name, own.type) for own in ASSIGNMENT.columns), name="news").render_derived()
+    names = [own.name for own in ASSIGNMENT.columns]
+    statement = insert(ASSIGNMENT).from_select(names, select(*(news.c[name] for name in names)))
     # An assignment begins once; of an assistance the first row knows best when it was asked for.
     changed = {own.name: statement.excluded[own.name] for own in ASSIGNMENT.columns if not own.primary_key and own.name != "since"}
     keys = (ASSIGNMENT.c.demand, ASSIGNMENT.c.assignment)
     upsert = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=ASSIGNMENT.c.version < statement.excluded.version)
-    await connection.execute(upsert, rows)
+    await connection.execute(upsert)
 
 
 async def open_load(connection: AsyncConnection) -> dict[str, int]:
