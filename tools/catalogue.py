@@ -24,13 +24,18 @@ from libs.chassis.catalogue import CATALOGUE, ProblemKind
 from libs.chassis.settings import ServiceSettings
 from libs.events import Actor, DemandEvent, Event, RegistryEvent, Sealed
 from tools.asyncapi import asyncapi
+from tools.lifecycle import lifecycle_page
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DOCS: Final = ROOT / "docs"
 SERVICES: Final = ("intake", "router", "tracker", "registry")
 _MADE: Final = "<!-- 由 `make docs` 生成，请勿手改。 Made by `make docs`; change the code, not this file. -->\n"
 
-_STAGES: Final = {"补充": "提出", "更正": "提出", "撤回": "提出", "签收": "派单", "退回": "派单", "收回": "派单", "办理进展": "办理"}
+_STAGES: Final = {
+    **dict.fromkeys(("补充", "更正", "撤回", "不予受理"), "提出"),
+    **dict.fromkeys(("签收", "退回", "收回", "逾期未签收", "转办", "提请裁定", "裁定"), "派单"),
+    "办理进展": "办理",
+}
 """Terms of event docstrings that belong to another term's stage; every other term is a stage itself."""
 
 
@@ -47,6 +52,7 @@ def documents() -> tuple[Document, ...]:
     return (
         Document("events.md", events_page),
         Document("problems.md", problems_page),
+        Document("lifecycle.md", lifecycle_page),
         Document("asyncapi.json", lambda: _json(asyncapi(API_VERSION))),
         *(Document(f"openapi/{service}.json", partial(_openapi, service)) for service in SERVICES),
     )
@@ -78,7 +84,7 @@ def stage_of(cls: type[Event]) -> str:
     """The stage of a demand an event belongs to, from the Chinese term in its docstring; registry events: 名录."""
     if cls in get_args(RegistryEvent):
         return "名录"
-    found = re.search(r"[（(]([一-鿿]+)[)）]", cls.__doc__ or "")
+    found = re.search(r"[（(]([一-鿿]+)[，)）]", cls.__doc__ or "")
     term = found[1] if found is not None else ""
     return _STAGES.get(term, term)
 
