@@ -120,7 +120,8 @@ def enterprise_caller(authorization_header: str | None) -> Caller | None:
         return None
     network, _ = parse_demand_id(match[1])
     link = EnterpriseLink(match[1], digest_of(token.strip()))
-    return Caller(f"lde-{match[1]}", f"enterprise:{match[1]}", "enterprise", network, None, "enterprise link", link)
+    # The key id counts requests: by the secret claimed, so that who invents secrets uses up nobody's allowance but its own.
+    return Caller(f"lde-{link.digest[-24:]}", f"enterprise:{match[1]}", "enterprise", network, None, "enterprise link", link)
 
 
 def require_link(caller: Caller, demand: str, state: DemandState) -> None:

@@ -17,6 +17,8 @@ from limits import parse
 from libs.events.errors import Refused
 
 DEFAULT_RATE: Final = "5000/minute"
+MOST_WINDOWS: Final = 50_000
+"""Keys remembered before those whose window has passed are dropped: secrets anybody may invent are counted, too."""
 ALLOWANCE: Final = "liandong.allowance"
 """Scope member where the caller dependency leaves the allowance for the response headers."""
 
@@ -58,6 +60,8 @@ class RateLimits:
     def check(self, key_id: str) -> Allowance:
         """Count one request and tell what is left. Raises RateLimited."""
         now = self._clock()
+        if len(self._windows) >= MOST_WINDOWS:
+            self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
         count, ends = self._windows.get(key_id, (0, 0.0))
         if ends <= now:
             count, ends = 0, now + self._window

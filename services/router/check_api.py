@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from libs.chassis.auth import sees_whole_network
 from libs.chassis.caller import CallerDep
 from libs.chassis.problems import PROBLEM_RESPONSES
-from libs.events import Refused
+from libs.events import Refused, Unavailable
 from services.router.check import Kind
 from services.router.checking import Checking
 from services.router.commanding import RoomsDep
@@ -40,6 +40,24 @@ class CheckAnswer(BaseModel):
     found: int = Field(description="问题总数 · number of violations; at most 500 are listed")
     violations: list[FoundViolation]
     at: datetime
+
+
+class CheckSummary(BaseModel):
+    """Whether all is well, in a number: nothing in it tells of a demand, so it needs no key."""
+
+    ok: bool
+    count: int
+    at: datetime
+
+
+@routes.get("/v1/check/summary", responses=PROBLEM_RESPONSES, summary="着落核查摘要 · Summary of the check")
+async def check_summary(request: Request) -> CheckSummary:
+    """最近一次核查的结论，只有数目。 What the latest round of the check came to, as a number only."""
+    checking: Checking = request.app.state.checking
+    report = checking.last
+    if report is None:
+        raise Unavailable("the first round of the check is not done")
+    return CheckSummary(ok=not report.violations and report.complete, count=len(report.violations), at=report.at)
 
 
 @routes.get("/v1/check", responses=PROBLEM_RESPONSES, summary="着落核查 · Check for orphans")

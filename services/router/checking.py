@@ -85,6 +85,7 @@ class Checking:
         self._known: frozenset[tuple[str, Kind]] = frozenset()
         self._networks: set[str] = set()
         self._turn = asyncio.Lock()
+        self.last: Report | None = None
 
     async def round(self) -> None:
         """Check the rows, set the metric, ring the alarm when something is found that was not known. Raises Unavailable."""
@@ -95,6 +96,7 @@ class Checking:
         async with self._turn:
             report = await (self._check_streams() if full else self._check_rows())
             self._tell(report)
+            self.last = report
             return report
 
     async def _check_rows(self) -> Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -13,8 +13,8 @@ from libs.chassis.database import transaction
 from libs.chassis.http import DEFAULT_LIMIT, Limit, decode_cursor, encode_cursor
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import INITIAL, Assignment, DemandState, evolve
-from libs.directory import Directory
-from libs.events import DemandAssigned, NotFound, Refused
+from libs.directory import Directory, Network, RoutingPolicy
+from libs.events import Basis, DemandAssigned, NotFound, Refused
 from libs.events.execute import Fold, advance, read_commit
 from libs.events.names import demand_subject
 from services.router.commanding import AssignmentId, DemandId, RoomsDep, require_visible
@@ -91,7 +91,8 @@ async def why(demand: DemandId, assignment: AssignmentId, node: NodeId, caller: 
         raise NotFound("revision_not_found")
     if not network.has(node):
         raise NotFound("node_not_found")
-    answer, asked = explain_node(network, network.content.routing, explanation, node), network.node(node)
+    policy = _policy(rooms.follower.directory, network, explanation.basis)
+    answer, asked = explain_node(network, policy, explanation, node), network.node(node)
     return WhyAnswer(
         demand=demand,
         assignment=found.id,
@@ -105,6 +106,13 @@ async def why(demand: DemandId, assignment: AssignmentId, node: NodeId, caller: 
         policy=explanation.policy,
         basis=explanation.basis,
     )
+
+
+def _policy(directory: Directory, network: Network, basis: Basis) -> RoutingPolicy:
+    """The policy in force on the day of the decision, as the registry stood then."""
+    if basis.figures_date is None:
+        return network.content.routing
+    return directory.routing_on(network.name, date.fromisoformat(basis.figures_date), basis.registry_seq)
 
 
 def _require_node(caller: Caller, directory: Directory, node: str | None) -> tuple[str, str]:

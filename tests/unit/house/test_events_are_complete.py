@@ -46,7 +46,9 @@ def test_an_event_class_is_its_own_reference_page(cls: type[Event]) -> None:
     """Hazard: an event whose docstring is missing enters the catalogue as a bare name that every reader interprets anew."""
     assert cls.__doc__, f"edit 1: {cls.__name__} has no docstring"
     if cls in DEMAND:
-        assert re.search(r"[（(][一-鿿]+(，[一-鿿]+)*[)）]", cls.__doc__), f"edit 1: {cls.__name__}'s docstring lacks the Chinese term in brackets"
+        assert re.search(r"[（(][一-鿿]+(，[一-鿿]+)*[)）]", cls.__doc__), (
+            f"edit 1: {cls.__name__}'s docstring lacks the Chinese term in brackets"
+        )
 
 
 def test_the_unions_hold_every_event_class() -> None:

@@ -17,6 +17,7 @@ OPEN = {
     "/readyz": "gates by name only",
     "/metrics": "numbers without personal data; the network keeps strangers away",
     "/problems/{code}": "documentation",
+    "/v1/check/summary": "a number for the console's banner: whether every demand is held by somebody",
     "/docs": "documentation",
     "/docs/start.js": "documentation",
     "/docs/{name}": "documentation",

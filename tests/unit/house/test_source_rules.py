@@ -12,7 +12,14 @@ from tests.unit.house.sources import CODE, EVERYTHING, SERVICES, Module, module,
 
 Rule = Callable[[Module], list[str]]
 
-PURE = ("libs/demand", "libs/directory", "services/router/policy.py", "services/router/classify.py")
+PURE = (
+    "libs/demand",
+    "libs/directory",
+    "services/router/policy.py",
+    "services/router/ranking.py",
+    "services/router/classify.py",
+    "services/router/rules",
+)
 
 
 def findings(rule: Rule, inspected: Iterable[Module]) -> str:
