@@ -4,7 +4,8 @@
 role                        demands                                    their text
 ==========================  =========================================  ==========
 partner                     its own party's                            yes
-clerk                       those its node holds or ever held          yes
+clerk                       those its node holds, held, assists or     yes
+                            took in
 coordinator                 those of its subtree; the hub's: all       yes
 county bureau               those of its subtree                       no
 bureau, centre, operator,   all of its network                         no
@@ -28,7 +29,10 @@ _READ_TEXT: Final = frozenset({"partner", "clerk", "coordinator"})
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Demands of `network`; of `party` alone if given; of any of `nodes` (held now or ever) if given. `reads_text`: titles and names."""
+    """Demands of `network`; of `party` alone if given; of any of `nodes` (`DemandRow.nodes`: those that may know it) if given.
+
+    `reads_text`: titles and names.
+    """
 
     network: str
     party: str | None

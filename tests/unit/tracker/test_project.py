@@ -208,6 +208,7 @@ def test_taking_a_resolution_back_restores_what_was_promised() -> None:
     resolved = DemandResolved(assignment="a1", node=WINDOW, result="solved", note=history.sealed("x", "note"))
     history.then(resolved, promised("confirm"))
     assert fold(history).due == DUE
+    history.then(FollowUpOrdered(reason="self_submitted", node=WINDOW), promised("follow_up"))
     after = fold(history.then(ActTakenBack(act="resolve", assignment="a1", node=WINDOW)))
     moved = {"version", "updated_at", "last_seq", "undo"}
     assert {k: v for k, v in after._asdict().items() if k not in moved} == {k: v for k, v in before._asdict().items() if k not in moved}

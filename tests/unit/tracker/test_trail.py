@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -22,7 +22,6 @@ from libs.events import (
     FollowUpRecorded,
     HistoryImported,
     PersonalDataErased,
-    Sealed,
 )
 from libs.events.assisting import ImportedStep, SplitPart
 from libs.events.testing import sealed
@@ -31,7 +30,8 @@ from services.tracker.sentences import sentence, span_words
 from services.tracker.shapes import trail_out
 from services.tracker.trail import Details, read_details, read_trail
 from tests.unit.directory.random_networks import content_of, node
-from tests.unit.tracker.histories import HUB, START, WINDOW, History, assignment_to, demand_of, full_life, key_of, requester
+from tests.unit.tracker.histories import HUB, START, WINDOW, History, demand_of, full_life, key_of, requester
+from tests.unit.tracker.sample_events import sample
 
 
 class Keys:
@@ -133,27 +133,6 @@ async def test_erased_texts_stay_closed_even_for_who_still_has_the_key() -> None
     trail = await read_trail(entries, Keys(history), reads_text=True)
     assert all(not event.texts for commit in trail.commits for event in commit.events)
     assert await read_details(entries, Keys(history)) == Details()
-
-
-SAMPLES: dict[str, Any] = {
-    "explanation": assignment_to(WINDOW, "a1").explanation,
-    "node": WINDOW,
-    "desk": HUB,
-    "fields": ("title", "region"),
-    "evidence": ("f1", "f2"),
-    "files": ("f1",),
-    "span": "5wd",
-    "sample": False,
-}
-
-
-def sample(event: type[Event]) -> Event:
-    """An event of this type; of every closed set of codes the first."""
-    values: dict[str, Any] = {}
-    for name, field in event.model_fields.items():
-        codes = [code for code in get_args(field.annotation) if isinstance(code, str)]
-        values[name] = codes[0] if codes else SAMPLES.get(name, sealed() if field.annotation is Sealed else "x")
-    return event.model_construct(None, **values)
 
 
 @pytest.mark.parametrize("event", get_args(DemandEvent), ids=lambda cls: cls.__name__)
