@@ -22,7 +22,7 @@ from libs.events.timers import FIRST_PAUSE, LONGEST_PAUSE, TimerBook
 from services.router.metrics import Meters
 from services.router.open_demands import mark_armed
 
-GATHER: Final = 0.2
+GATHER: Final = 0.5
 TOGETHER: Final = 1_000
 MOST_KNOWN: Final = 50_000
 _log = structlog.get_logger("arming")

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from libs.chassis.app import build_app
 from libs.chassis.commands import CommandDesk
@@ -57,6 +59,7 @@ def create_app(settings: RouterSettings) -> FastAPI:
             ground = await open_ground(stack, app, settings, _now)
             store, follower = ground.store, ground.follower
             engine = create_engine(settings, pool_size=CONNECTIONS)
+            event.listen(engine.sync_engine, "connect", _plan_afresh)
             stack.push_async_callback(engine.dispose)
             ledger = PrivacyLedger(store)
             await erasing.reapply(ledger, engine)
@@ -129,6 +132,14 @@ def create_app(settings: RouterSettings) -> FastAPI:
         uploads=(evidence_api.UPLOAD,),
         rate=settings.rate,
     )
+
+
+def _plan_afresh(connection: DBAPIConnection, _record: object) -> None:
+    """Plan every statement for the tables as they are: a plan made while they were small reads all of them row by row later."""
+    cursor = connection.cursor()
+    cursor.execute("set plan_cache_mode = force_custom_plan")
+    cursor.close()
+    connection.commit()  # otherwise the next rollback takes the setting back
 
 
 def _now() -> datetime:

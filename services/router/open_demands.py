@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    Update,
     and_,
     bindparam,
     delete,
@@ -25,11 +26,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, Insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ColumnClause, TableValuedAlias, column
 
-from services.router.views import METADATA
+from services.router.views import METADATA, insert_arrays
 
 GRACE: Final = timedelta(seconds=30)
 """How long a timer may be late before the sweep acts in its stead: longer than a server's restart and a redelivery together."""
@@ -97,31 +98,44 @@ class Counts:
     next_due: datetime | None
 
 
+_NAMES: Final = tuple(own.name for own in OPEN_DEMAND.columns if own.name != "armed")
+
+
+def _write_open() -> Insert:
+    statement = insert_arrays(OPEN_DEMAND, _NAMES)
+    changed = {name: statement.excluded[name] for name in _NAMES if name != "demand"}
+    later = OPEN_DEMAND.c.version <= statement.excluded.version
+    return statement.on_conflict_do_update(index_elements=(OPEN_DEMAND.c.demand,), set_=changed, where=later)
+
+
+_WRITE_OPEN: Final = _write_open()
+
+
 async def write_open(connection: AsyncConnection, rows: Sequence[OpenDemand], gone: Mapping[str, int]) -> None:
     """Insert or update rows and delete those of `gone` (demand to the version that ended it), unless a later version stands."""
     if rows:
-        # As arrays in one statement, not row by row: half the work for both sides.
-        columns = [own for own in OPEN_DEMAND.columns if own.name != "armed"]
-        table = _rows("news", {column(own.name, own.type): [getattr(row, own.name) for row in rows] for own in columns})
-        statement = insert(OPEN_DEMAND).from_select([own.name for own in columns], select(*(table.c[own.name] for own in columns)))
-        kept = {"demand", "armed"}
-        changed = {own.name: statement.excluded[own.name] for own in OPEN_DEMAND.columns if own.name not in kept}
-        later = OPEN_DEMAND.c.version <= statement.excluded.version
-        upsert = statement.on_conflict_do_update(index_elements=(OPEN_DEMAND.c.demand,), set_=changed, where=later)
-        await connection.execute(upsert)
+        await connection.execute(_WRITE_OPEN, {name: [getattr(row, name) for row in rows] for name in _NAMES})
     if gone:
         ended = _rows("ended", {column("demand", Text): list(gone), column("version", Integer): list(gone.values())})
         same = and_(OPEN_DEMAND.c.demand == ended.c.demand, OPEN_DEMAND.c.version <= ended.c.version)
         await connection.execute(delete(OPEN_DEMAND).where(same))
 
 
+def _mark_armed() -> Update:
+    moments = bindparam("moments", type_=ARRAY(DateTime(timezone=True)))
+    names = column("demand", Text), column("moment", DateTime(timezone=True))
+    noted = func.unnest(bindparam("demands", type_=ARRAY(Text)), moments).table_valued(*names, name="noted").render_derived()
+    return update(OPEN_DEMAND).where(OPEN_DEMAND.c.demand == noted.c.demand).values(armed=noted.c.moment)
+
+
+_MARK_ARMED: Final = _mark_armed()
+
+
 async def mark_armed(connection: AsyncConnection, armed: Mapping[str, datetime | None]) -> None:
     """Note what the timer of each demand was set to last; None: it was taken away."""
     if not armed:
         return
-    noted = _rows("noted", {column("demand", Text): list(armed), column("moment", DateTime(timezone=True)): list(armed.values())})
-    statement = update(OPEN_DEMAND).where(OPEN_DEMAND.c.demand == noted.c.demand).values(armed=noted.c.moment)
-    await connection.execute(statement)
+    await connection.execute(_MARK_ARMED, {"demands": list(armed), "moments": list(armed.values())})
 
 
 async def overdue(connection: AsyncConnection, parts: Collection[int], now: datetime, limit: int, *, grace: timedelta = GRACE) -> list[str]:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.demand import Assignment, AssignmentStatus, AssistanceStatus, DemandState
@@ -145,19 +145,33 @@ def _due(state: DemandState, assignment: Assignment) -> datetime | None:
     return found.at if found is not None else None
 
 
-async def write_assignments(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert or update rows; one of a later version stays as it is."""
-    if not rows:
-        return
-    arrays = [bindparam(None, [row[own.name] for row in rows], type_=ARRAY(own.type)) for own in ASSIGNMENT.columns]
-    news = func.unnest(*arrays).table_valued(*(column(own.name, own.type) for own in ASSIGNMENT.columns), name="news").render_derived()
-    names = [own.name for own in ASSIGNMENT.columns]
-    statement = insert(ASSIGNMENT).from_select(names, select(*(news.c[name] for name in names)))
+def insert_arrays(table: Table, names: Sequence[str]) -> Insert:
+    """Insert many rows in one statement, each column an array parameter of its name: half the work of row by row, for both sides.
+
+    Made once and executed often; a statement made for each call would be compiled for each call.
+    """
+    columns = [table.c[name] for name in names]
+    arrays = [bindparam(own.name, type_=ARRAY(own.type)) for own in columns]
+    news = func.unnest(*arrays).table_valued(*(column(own.name, own.type) for own in columns), name="news").render_derived()
+    return insert(table).from_select(list(names), select(*(news.c[name] for name in names)))
+
+
+def _write_assignments() -> Insert:
+    statement = insert_arrays(ASSIGNMENT, _ASSIGNMENT_NAMES)
     # An assignment begins once; of an assistance the first row knows best when it was asked for.
     changed = {own.name: statement.excluded[own.name] for own in ASSIGNMENT.columns if not own.primary_key and own.name != "since"}
     keys = (ASSIGNMENT.c.demand, ASSIGNMENT.c.assignment)
-    upsert = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=ASSIGNMENT.c.version < statement.excluded.version)
-    await connection.execute(upsert)
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=ASSIGNMENT.c.version < statement.excluded.version)
+
+
+_ASSIGNMENT_NAMES: Final = tuple(own.name for own in ASSIGNMENT.columns)
+_WRITE_ASSIGNMENTS: Final = _write_assignments()
+
+
+async def write_assignments(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert or update rows; one of a later version stays as it is."""
+    if rows:
+        await connection.execute(_WRITE_ASSIGNMENTS, {name: [row[name] for row in rows] for name in _ASSIGNMENT_NAMES})
 
 
 async def open_load(connection: AsyncConnection) -> dict[str, int]:

@@ -12,7 +12,7 @@ down_revision = "0004"
 ROUNDS = """
 set role ld_router;
 drop index router.open_demand_unarmed;
-alter table router.open_demand set (fillfactor = 80);
+alter table router.open_demand set (fillfactor = 50);
 alter table router.assignment add column role text not null default 'lead';
 create table router.follow_up_month (
     network    text not null,

@@ -185,7 +185,6 @@ def test_the_next_resolution_is_rated_anew() -> None:
         (e.assisted, s.SECOND, s.SECOND),
         (e.assisted, s.HUB, s.HUB),
     ],
-    ids=str,
 )
 def test_the_enterprise_complains_about_who_has_it_or_about_anybody_who_had(
     given: Callable[[], Given[DemandState]], named: str | None, node: str

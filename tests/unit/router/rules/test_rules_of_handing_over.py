@@ -135,9 +135,7 @@ def test_a_node_names_who_handles_it_and_who_stands_in() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("given", "act"), [(s.accepted_demand, "accept"), (s.returned_demand, "return"), (s.resolved_demand, "resolve")], ids=str
-)
+@pytest.mark.parametrize(("given", "act"), [(s.accepted_demand, "accept"), (s.returned_demand, "return"), (s.resolved_demand, "resolve")])
 def test_an_act_is_taken_back_up_to_the_last_second(given: Callable[[], e.Situation], act: str) -> None:
     version = given().version
     taken_back = ActTakenBack.model_validate({"act": act, "assignment": "a1", "node": s.WINDOW})
@@ -254,7 +252,6 @@ def test_where_the_hub_itself_is_a_party_only_the_bureau_decides() -> None:
         (("gone",), "hub-0"),
         ((), "hub-0"),
     ],
-    ids=str,
 )
 def test_the_arbiter_is_the_lowest_that_supervises_all_parties_and_is_none(parties: tuple[str, ...], arbiter: str) -> None:
     assert lowest_arbiter(s.NETWORK, parties) == arbiter
