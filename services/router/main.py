@@ -75,7 +75,7 @@ def create_app(settings: RouterSettings) -> FastAPI:
 
             timers = JetStreamTimers(ground.connection)
             stack.push_async_callback(timers.close)
-            arming = Arming(timers, engine, meters)
+            arming = Arming(timers, engine, _now, meters, lambda: cells.busy)
             reactions = Reactions(store, fresh_directory, Parts(store, keys, _now, secrets.token_bytes), FollowUps(engine), _now)
 
             def router_of(cell: str) -> CellRouter:
