@@ -13,10 +13,11 @@ AssignmentStatusCode = Literal["open", "accepted", "returned", "lapsed", "forwar
 
 
 class WorklistEntry(BaseModel):
-    """One assignment of a node (派单): codes only; the text is told by `GET /v1/demands/{id}` of the tracker."""
+    """One assignment of a node (派单), or one assistance (协办): codes only; the text is told by `GET /v1/demands/{id}` of the tracker."""
 
     demand: str
-    assignment: str
+    assignment: str = Field(description="派单号或协办号 · assignment, or assistance where the role is assist", examples=["a1", "s1"])
+    role: Literal["lead", "assist"] = Field(description="主办、协办 · leads or assists")
     network: str
     node: str
     status: AssignmentStatusCode
@@ -24,7 +25,9 @@ class WorklistEntry(BaseModel):
     region: str
     urgency: str
     since: datetime
-    due: datetime | None = None
+    due: datetime | None = Field(
+        None, description="签收、办结或协办的时限 · until when to accept, then to resolve; to deliver where it assists"
+    )
     version: int
     sample: bool
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -68,28 +69,38 @@ def code(response: httpx2.Response) -> tuple[int, str]:
     return response.status_code, response.json()["code"]
 
 
+async def serve(counter: Counter, demand: str) -> httpx2.Response:
+    """Record the service given: what shows that the demand was resolved."""
+    return await post(counter.clerk, path(demand, "services"), {"mode": "offline", "fee": "welfare"}, key="service")
+
+
 async def test_a_clerk_accepts_reports_and_resolves(counter: Counter) -> None:
     demand = await counter.demand()
     accepted = await post(counter.clerk, path(demand, "acceptance"))
     assert accepted.status_code == 201
-    assert accepted.json() == {"id": demand, "version": 3, "status": "in_progress", "assignment": "a1", "node": "win-one"}
+    told = accepted.json()
+    assert datetime.fromisoformat(told.pop("due")) == (await counter.town.state(demand)).deadlines["resolve"].at
+    assert told == {"id": demand, "version": 3, "status": "in_progress", "assignment": "a1", "node": "win-one"}
     assert accepted.headers["etag"] == '"3"'
     reported = await post(counter.clerk, path(demand, "progress"), {"note": NOTE})
     assert (reported.status_code, reported.json()["version"]) == (201, 4)
-    resolved = await post(counter.clerk, path(demand, "resolution"), {"result": "solved", "note": "样例结果"}, **{"If-Match": '"4"'})
+    assert (await serve(counter, demand)).json()["version"] == 5
+    resolved = await post(counter.clerk, path(demand, "resolution"), {"result": "solved", "note": "样例结果"}, **{"If-Match": '"5"'})
     assert (resolved.status_code, resolved.json()["status"]) == (201, "resolved")
-    assert [commit.command for commit in await counter.town.commits(demand)][2:] == ["AcceptAssignment", "ReportProgress", "ResolveDemand"]
+    commands = [commit.command for commit in await counter.town.commits(demand)]
+    assert commands[2:] == ["AcceptAssignment", "ReportProgress", "RecordService", "ResolveDemand"]
 
 
 async def test_notes_are_sealed_under_the_demands_own_key(counter: Counter) -> None:
     demand = await counter.demand()
     await post(counter.clerk, path(demand, "acceptance"))
+    await serve(counter, demand)
     await post(counter.clerk, path(demand, "resolution"), {"result": "answered", "note": NOTE})
     recorded = await counter.town.intake.load(demand_subject(demand))
-    assert NOTE.encode() not in recorded[-1].body
-    commit = (await counter.town.commits(demand))[-1]
-    resolved = commit.events[0]
-    assert isinstance(resolved, DemandResolved)
+    assert all(NOTE.encode() not in one.body for one in recorded)
+    commit, resolved = next(
+        (commit, event) for commit in await counter.town.commits(demand) for event in commit.events if isinstance(event, DemandResolved)
+    )
     state = await counter.town.state(demand)
     assert resolved.note.k == state.key_id
     key = await KeyRing(counter.town.engine, Kek(KEK)).get(state.key_id)
@@ -99,7 +110,7 @@ async def test_notes_are_sealed_under_the_demands_own_key(counter: Counter) -> N
 async def test_a_replay_is_answered_before_if_match_and_rules(counter: Counter) -> None:
     demand = await counter.demand()
     first = await post(counter.clerk, path(demand, "acceptance"), key="once", **{"If-Match": '"2"'})
-    await post(counter.clerk, path(demand, "resolution"), {"result": "solved", "note": "样例"})
+    await post(counter.clerk, path(demand, "progress"), {"note": "样例"})
     again = await post(counter.clerk, path(demand, "acceptance"), key="once", **{"If-Match": '"2"'})
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.headers["idempotent-replay"] == "true"
@@ -206,7 +217,8 @@ async def test_a_worklist_is_paged_and_limited_to_ones_own_territory(counter: Co
     assert seen == demands
     entry = (await counter.clerk.get("/v1/worklist")).json()["items"][0]
     assert set(entry) == {
-        *("demand", "assignment", "network", "node", "status", "category", "region", "urgency", "since", "version", "sample")
+        *("demand", "assignment", "role", "network", "node", "status", "category", "region"),
+        *("urgency", "since", "due", "version", "sample"),
     }
     assert len((await counter.county.get("/v1/worklist", params={"node": "win-one"})).json()["items"]) == 5
     assert len((await counter.auditor.get("/v1/worklist", params={"node": "win-one"})).json()["items"]) == 5
@@ -217,6 +229,32 @@ async def test_a_worklist_is_paged_and_limited_to_ones_own_territory(counter: Co
     assert code(await counter.auditor.get("/v1/worklist")) == (422, "invalid_parameter")
     assert code(await counter.clerk.get("/v1/worklist", params={"after": "!!"})) == (400, "bad_cursor")
     assert code(await counter.clerk.get("/v1/worklist", params={"status": "lost"})) == (422, "invalid_parameter")
+
+
+async def test_an_assisting_node_finds_the_assistance_in_its_worklist_until_it_has_delivered(counter: Counter) -> None:
+    demand = await counter.demand()
+    await post(counter.clerk, path(demand, "acceptance"))
+    asked = await post(counter.clerk, path(demand, "assistances"), {"node": "win-digital", "note": NOTE}, key="assist")
+    assert asked.status_code == 201
+    due = (await counter.town.state(demand)).assistances[0].due
+
+    async def listed() -> list[tuple[str, str, str]]:
+        items = (await counter.other.get("/v1/worklist")).json()["items"]
+        assert all(datetime.fromisoformat(one["due"]) == due for one in items)
+        return [(one["assignment"], one["role"], one["status"]) for one in items]
+
+    async def there() -> bool:
+        return await listed() == [("s1", "assist", "open")]
+
+    await eventually(there)
+    help_ = f"/v1/demands/{demand}/assistances/s1"
+    assert (await post(counter.other, f"{help_}/acceptance")).status_code == 201
+    assert (await post(counter.other, f"{help_}/delivery", {"note": NOTE}, key="deliver")).status_code == 201
+
+    async def gone() -> bool:
+        return await listed() == []
+
+    await eventually(gone)
 
 
 async def test_the_explanation_is_read_back_and_every_node_can_be_asked_about(counter: Counter) -> None:
