@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Final, cast
 
 import structlog
 
+from libs.chassis.tasks import end
 from libs.directory import Directory, evolve
 from libs.events.codec import decode
 from libs.events.errors import Corrupt, GapDetected, Unavailable
@@ -115,11 +116,7 @@ class DirectoryFollower:
     async def stop(self) -> None:
         """Stop following. The directory stays as it is."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(tasks)
 
     async def _follow(self) -> None:
         pause = _SHORTEST_PAUSE
@@ -150,9 +147,7 @@ class DirectoryFollower:
             if position < self._position:
                 _log.error("registry_went_back", position=self._position, found=position)
                 self._forget()
-                self._tasks[0].cancel()
-                with suppress(asyncio.CancelledError):
-                    await self._tasks[0]
+                await end(self._tasks[:1])
             elif position == self._position:
                 self._confirm_at(asked)
             else:

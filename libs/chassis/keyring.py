@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,6 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.database import copy_rows, transaction
+from libs.chassis.tasks import end
 from libs.events.algorithms import NONCE_BYTES, Sealed, place, seal, unseal
 from libs.events.errors import Corrupt, NotFound, Unavailable
 from libs.events.names import crockford
@@ -120,9 +120,7 @@ class KeyPool:
         """Stop refilling; leased keys are forgotten, their rows do no harm."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end([task])
         self._keys.clear()
 
     async def _refill(self) -> None:

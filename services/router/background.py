@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from libs.chassis.tasks import end
 from libs.events import Unavailable
 
 PAUSE: Final = 1.0
@@ -41,11 +42,7 @@ class Background:
     async def stop(self) -> None:
         """Stop everything where it stands; all of it may be repeated."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(tasks)
 
 
 async def _keep(name: str, job: Callable[[], Awaitable[None]]) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from libs.chassis.tasks import end
 from libs.directory import Directory
 from services.router.consumers import CellRouter
 from services.router.ownership import PartitionOwnership
@@ -64,11 +65,7 @@ class CellRouters:
                 for router in self._routers.values():
                     await router.turn.acquire()
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(tasks)
 
     async def _keep(self, cell: str, router: CellRouter) -> None:
         while True:

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.database import database_errors
+from libs.chassis.tasks import end
 from libs.events.names import PARTITIONS
 
 SPACE: Final = 0x4C44_5254
@@ -59,9 +60,7 @@ class PartitionOwnership:
         """Give everything back."""
         async with self._turn:  # at most PATIENCE: a query cut in two would leave its connection behind
             if self._task is not None:
-                self._task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await self._task
+                await end([self._task])
             await self._let_go()
 
     async def balance(self) -> None:

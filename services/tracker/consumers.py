@@ -19,6 +19,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.database import database_errors
+from libs.chassis.tasks import end
 from libs.directory import Directory
 from libs.events import EventStore, Fenced, GapDetected, Recorded, Unavailable
 from libs.events.consumer import run_projection
@@ -226,9 +227,7 @@ class Followers:
         """Stop following; a batch in progress is rolled back and comes again."""
         tasks = [*self._tasks.values(), *([self._watch] if self._watch is not None else [])]
         self._tasks = {}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
 
     def _follow_all(self, directory: Directory) -> None:
         for cell in directory.cells:
