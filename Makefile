@@ -20,7 +20,7 @@ run: install  ## Run everything on this machine until Ctrl-C
 	@$(BIN)/liandong run
 
 test: develop check  ## Run all checks and tests
-	@$(BIN)/pytest -n logical --maxprocesses 4 --dist loadgroup
+	@$(BIN)/pytest -n logical --maxprocesses 4 --dist loadscope
 
 check: develop  ## Lint, formatting, types, architecture
 	@$(BIN)/ruff check .

@@ -86,6 +86,11 @@ class Load:
         base = f"/v1/demands/{item['id']}/assignments/{item['holder']['assignment']}"
         key = f"chaos-{item['id']}-{item['version']}"
         if status == "in_progress":
+            served = await self._carry_through(
+                client, "router", f"{base}/services", {"mode": "online", "fee": "welfare"}, f"{key}-s", "hub"
+            )
+            if served:
+                self.record.acts.append((item["id"], f"{key}-s"))
             path, body = f"{base}/resolution", {"result": "solved", "note": "样例：已解决。"}
         elif self._chance.random() < 0.3:
             path, body = f"{base}/return", {"reason": "no_capacity", "note": "样例：在办已满。"}

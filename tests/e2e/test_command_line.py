@@ -14,7 +14,7 @@ from cli.machine.folder import CHECKOUT
 from cli.machine.testing import Machine
 from tests.e2e.conftest import Outside
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.servers]
 NETWORK = CHECKOUT / "networks" / "ningbo"
 
 

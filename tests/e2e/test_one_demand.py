@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.collector import Collector
 from tests.e2e.conftest import Outside
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.servers]
 
 
 def submitted(outside: Outside, demand: dict[str, Any], **changes: Any) -> str:
@@ -40,14 +40,23 @@ def test_a_demand_is_routed_to_the_right_window_handled_and_its_history_read_bac
     for path, body in (
         ("acceptance", {}),
         ("progress", {"note": "样例：已约上门"}),
+        ("services", {"mode": "offline", "fee": "welfare"}),
         ("resolution", {"result": "solved", "note": "样例：办好"}),
     ):
         answer = outside.post("router", f"{base}/{path}", body, "clerk")
         assert answer.status_code == 201, answer.text
-    trail = outside.get("tracker", f"/v1/demands/{identity}/trail", "clerk", min_version=5).json()
+    trail = outside.get("tracker", f"/v1/demands/{identity}/trail", "clerk", min_version=6).json()
     told = [event["type"] for commit in trail["commits"] for event in commit["events"]]
-    assert told == ["DemandSubmitted", "DemandClassified", "DemandAssigned", "AssignmentAccepted", "ProgressReported", "DemandResolved"]
-    assert [commit["version"] for commit in trail["commits"]] == [1, 2, 3, 4, 5]
+    assert [event for event in told if event != "DeadlinesSet"] == [
+        "DemandSubmitted",
+        "DemandClassified",
+        "DemandAssigned",
+        "AssignmentAccepted",
+        "ProgressReported",
+        "ServiceRecorded",
+        "DemandResolved",
+    ]
+    assert [commit["version"] for commit in trail["commits"]] == [1, 2, 3, 4, 5, 6]
     hashes = [commit["hash"] for commit in trail["commits"]]
     assert [commit.get("prev") for commit in trail["commits"]] == [None, *hashes[:-1]]
     explanation = trail["commits"][1]["events"][1]["data"]["explanation"]
@@ -104,8 +113,9 @@ def test_supplement_correct_and_withdraw(outside: Outside, demand: dict[str, Any
     assert (rerouted["status"], rerouted["category"]) == ("assigned", "market")
     stale = outside.post("intake", f"/v1/demands/{identity}/withdrawal", {}, **{"If-Match": '"1"'})
     assert (stale.status_code, stale.json()["code"]) == (412, "stale_version")
-    assert outside.post("intake", f"/v1/demands/{identity}/withdrawal", {}).status_code == 201
-    assert read(outside, identity, 6)["status"] == "withdrawn"
+    gone = outside.post("intake", f"/v1/demands/{identity}/withdrawal", {})
+    assert gone.status_code == 201
+    assert read(outside, identity, gone.json()["version"])["status"] == "withdrawn"
     late = outside.post("intake", f"/v1/demands/{identity}/supplements", {"note": "样例"})
     assert (late.status_code, late.json()["code"]) == (409, "illegal_transition")
 

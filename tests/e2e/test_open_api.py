@@ -17,14 +17,13 @@ from cli.machine.testing import Machine
 
 pytestmark = [
     pytest.mark.servers,
-    pytest.mark.xdist_group("machine"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ENDLESS = "/v1/changes/stream"
 GENERATED = settings(
-    max_examples=10, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
+    max_examples=6, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck)
 )
 KEYS = {"intake": "partner", "router": "hub", "tracker": "hub", "registry": "security"}
 

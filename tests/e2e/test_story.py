@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import pytest
 
 from cli.machine.testing import Machine
 from cli.machine.trouble import Trouble
 from cli.machine.waiting import until_blocking
 from tests.unit.house.sources import ROOT
 
+pytestmark = [pytest.mark.servers]
 BLOCK = re.compile(r"^```http\n(.*?)^```\n+^```json\n(\d{3}) (.*?)^```", flags=re.M | re.S)
 PLACE = re.compile(r"\{([a-z_]+)\}")
 

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, BrowserContext, FilePayload, Page, exp
 
 from tests.e2e.conftest import Outside
 
-pytestmark = [pytest.mark.browser, pytest.mark.servers, pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.browser, pytest.mark.servers]
 
 PDF = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
