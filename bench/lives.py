@@ -15,6 +15,7 @@ from cli.machine.testing import Machine
 STEPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
     ("acceptance", {}),
     ("progress", {"note": "样例：已约上门时间。"}),
+    ("services", {"mode": "offline", "fee": "welfare"}),
     ("resolution", {"result": "solved", "note": "样例：已解决。"}),
 )
 CONNECTIONS = 32

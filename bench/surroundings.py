@@ -18,6 +18,7 @@ from uuid import uuid4
 import asyncpg
 import httpx2
 import nats
+from stdnum.cn import uscc
 
 from bench.load import post_bytes
 from cli.machine.acl import inbox_prefix
@@ -43,17 +44,31 @@ BODY: dict[str, Any] = {
         "contact": {"name": "样例联系人", "phone": "0574-00000000"},
     },
 }
+ENTERPRISES = 6_000
 ENCODED = json.dumps(BODY, ensure_ascii=False).encode()
 
 
+def _codes(count: int) -> list[bytes]:
+    """Fictitious social credit codes with their check digits: demands come from many enterprises."""
+    stems = (f"91330200MA{number:07d}" for number in range(count))
+    return [f"{stem}{uscc.calc_check_digit(stem)}".encode() for stem in stems]
+
+
 def submissions(machine: Machine, count: int, *, replays: float = 0.0, classified: bool = False) -> Iterator[bytes]:
-    """Requests that submit `count` demands; every 1/`replays`-th repeats one that was submitted before."""
+    """Requests that submit `count` demands; every 1/`replays`-th repeats one from before. Prepared before the first is sent."""
     url, run = f"{machine.endpoints['intake']}/v1/demands", uuid4().hex[:8]
     body = ENCODED if not classified else json.dumps({k: v for k, v in BODY.items() if k != "category"}, ensure_ascii=False).encode()
+    before, after = body.split(BODY["requester"]["uscc"].encode())
+    enterprises = [before + code + after for code in _codes(min(count, ENTERPRISES))]
     step = int(1 / replays) if replays else 0
-    for number in range(count):
-        key = f"{run}-{number - step // 2 if step and number % step == step - 1 else number}"
-        yield post_bytes(url, body, {"Authorization": f"Bearer {machine.keys['partner']}", "Idempotency-Key": key})
+
+    def requests() -> Iterator[bytes]:
+        for number in range(count):
+            place = number - step // 2 if step and number % step == step - 1 else number
+            headers = {"Authorization": f"Bearer {machine.keys['partner']}", "Idempotency-Key": f"{run}-{place}"}
+            yield post_bytes(url, enterprises[place % len(enterprises)], headers)
+
+    return requests()
 
 
 @contextlib.contextmanager
