@@ -116,6 +116,30 @@ def on_assignment(state: DemandState, timing: Timing, *, category: str | None, a
     return timing.set(found)
 
 
+def promised_again(state: DemandState, timing: Timing) -> DeadlinesSet | None:
+    """What a clock pack that applies to open demands (`applies_to: open`) promises instead of the pack before; None: nothing changes.
+
+    Counted from where the earlier promises were: acceptance from the assignment, answer and resolution from submission, plus the working
+    time of pauses. A granted extension stands, and what was missed stays missed. A demand that pauses is promised again once it goes on.
+    """
+    clocks, current = timing.clocks, state.current
+    if clocks.applies_to != "open" or state.clocks in (None, clocks.label):
+        return None
+    if state.status not in (Status.ASSIGNED, Status.IN_PROGRESS) or current is None:
+        return None
+    rules, start = clocks.rules, state.submitted_at or timing.at(state)
+    found: dict[Limit, Deadline] = {}
+    if "accept" in state.deadlines:
+        found["accept"] = timing.after(current.since, rules.accept.of(state.urgency))
+    if "answer" in state.deadlines:
+        found["answer"] = timing.after(start, rules.first_answer.of(state.urgency))
+    if "resolve" in state.deadlines and not state.extension.granted:
+        resolve = resolution(state, timing, start, state.category)["resolve"]
+        moved = clocks.calendar.add_working(resolve.at, state.paused_seconds)
+        found |= with_warning(timing, resolve.model_copy(update={"at": moved}), timing.at(state))
+    return timing.set(found) if found else None
+
+
 def resolution(state: DemandState, timing: Timing, start: datetime, category: str | None) -> dict[Limit, Deadline]:
     """The promise to resolve, counted from `start`, and the warning before it."""
     rules = timing.clocks.rules

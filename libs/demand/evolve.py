@@ -113,7 +113,7 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             assignment = Assignment(fact.assignment, fact.node, AssignmentStatus.OPEN, fact.explanation.path != "candidate", at)
             return _given(state, assignment, at)
         case DeadlinesSet():
-            return changed(state, deadlines={**state.deadlines, **fact.deadlines}, at=at)
+            return changed(state, deadlines={**state.deadlines, **fact.deadlines}, clocks=fact.clocks, at=at)
         case AssignmentAccepted():
             accepted = _mark(_own(state, "accept", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.ACCEPTED)
             return changed(accepted, status=Status.IN_PROGRESS, deadlines=_without(state, "accept"))

@@ -216,6 +216,7 @@ class DemandState:
     assignments: tuple[Assignment, ...] = field(default=())
     classification: Classification | None = None
     deadlines: Mapping[Limit, Deadline] = field(default_factory=dict)
+    clocks: str | None = None
     paused_since: datetime | None = None
     paused_seconds: int = 0
     missed: frozenset[Limit] = frozenset()

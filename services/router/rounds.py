@@ -60,6 +60,7 @@ class Rounds:
         self._grace = grace
         self._looked: dict[str, datetime] = {}
         self._rounds = 0
+        self._promised: set[str] = set()
 
     async def sweep(self) -> None:
         """Look at what is overdue, and have armed what is not. Raises Unavailable."""
@@ -83,6 +84,30 @@ class Rounds:
         async with transaction(self._engine) as connection:
             await write_open(connection, found.rows, found.gone)
         self._arming.note(found.due, again=True)
+
+    async def promise(self) -> None:
+        """Have open demands promised again where a clock pack that applies to them has come into force. Raises Unavailable."""
+        parts = self._ownership.parts
+        for name, network in self._directory().networks.items():
+            for sample in (False, True):
+                clocks = network.clocks(sample)
+                if parts and clocks.applies_to == "open" and clocks.label not in self._promised:
+                    await self._look_at_all(parts, name, sample)
+                    self._promised.add(clocks.label)
+
+    async def _look_at_all(self, parts: frozenset[int], network: str, sample: bool) -> None:
+        row, after = OPEN_DEMAND.c, ""
+        while True:
+            query = select(row.demand).where(row.part.in_(parts), row.network == network, row.sample == sample, row.demand > after)
+            async with transaction(self._engine) as connection:
+                demands = list((await connection.execute(query.order_by(row.demand).limit(LIMIT))).scalars())
+            if not demands:
+                return
+            found = waiting((await self._timekeeper.look(demands)).cases)
+            async with transaction(self._engine) as connection:
+                await write_open(connection, found.rows, found.gone)
+            self._arming.note(found.due, again=True)
+            after = demands[-1]
 
     async def release(self) -> None:
         """Take demands back from nodes that are not available any more; the reader routes them at once. Raises Unavailable."""

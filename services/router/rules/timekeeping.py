@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from libs.demand import PAUSED, DemandState, Status, Timing
-from libs.demand.deadlines import NET, REQUIRED, on_assignment, resolution, unpromised
+from libs.demand.deadlines import NET, REQUIRED, on_assignment, promised_again, resolution, unpromised
 from libs.demand.draft import Draft, Events
 from libs.demand.state import ASSISTING
 from libs.directory import Network
@@ -43,6 +43,9 @@ def keep_time(state: DemandState, command: KeepTime) -> Events:
     draft = Draft(state, command.timing)
     if unpromised(state):
         _promise(draft)
+    again = promised_again(draft.state, draft.timing)
+    if again is not None:
+        draft.add(again)
     for due in (_accept, _arbitrate, _pause, _answer, _warn, _resolve, _chase, _assist, _supervise, _follow_up, _dispute, _confirm):
         due(draft, command.network)
     return draft.done()

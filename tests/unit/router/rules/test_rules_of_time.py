@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from libs.events import (
     AssignmentLapsed,
     Deadline,
     DeadlineMissed,
+    DeadlinesSet,
     DeadlineWarned,
     DemandClosed,
     DemandEscalated,
@@ -260,6 +262,15 @@ def test_a_new_clock_pack_moves_no_deadline_that_was_promised() -> None:
         "answer": s.march(4, 17, 30),
         "resolve": s.march(9, 17, 30),
     }
+
+
+def test_a_pack_that_says_so_promises_open_demands_again_from_where_the_clock_began() -> None:
+    pack = replace(faster_pack(), applies_to="open")
+    given, now = s.accepted_demand().state, s.march(2, 9, 30)
+    [again] = router.decide(given, router.KeepTime(s.NETWORK, Timing(now, pack)))
+    assert isinstance(again, DeadlinesSet)
+    assert again.deadlines["resolve"].at == s.march(3, 17, 30) < given.deadlines["resolve"].at
+    assert not router.decide(fold(given, [again], now), router.KeepTime(s.NETWORK, Timing(now, pack)))
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status not in (Status.SUBMITTED, Status.TRIAGE)])
