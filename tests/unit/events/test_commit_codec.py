@@ -37,7 +37,7 @@ def with_strangers(value: Any) -> Any:
         return [with_strangers(item) for item in value]
     if not isinstance(value, dict):
         return value
-    free = {"scores", "excluded", "load", "items"}
+    free = {"scores", "excluded", "load", "items", "deadlines"}
     return {name: member if name in free else with_strangers(member) for name, member in value.items()} | {"陌生": {"x": [1]}}
 
 
