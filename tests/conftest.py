@@ -9,6 +9,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import
 
 MACHINE: Final = {
     "tests/e2e/test_open_api.py": "first machine",
+    "tests/e2e/test_erasure.py": "first machine",
     "tests/e2e/test_story.py": "first machine",
     "tests/e2e/test_one_demand.py": "first machine",
     "tests/e2e/test_command_line.py": "second machine",

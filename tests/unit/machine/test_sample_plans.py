@@ -1,0 +1,59 @@
+"""Sample actors play only with sample demands, and every plan can be played."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import pytest
+
+from cli.sample.demands import bodies
+from cli.sample.plans import PLANS, View, next_act, plan_of
+from libs.events import DemandEvent
+
+NOW = datetime(2026, 3, 2, 1, tzinfo=UTC)
+
+
+def view(quiet: float = 60.0, happened: Mapping[str, int] | None = None, **demand: Any) -> View:
+    facts = {"id": "ningbo-26a-0123456789abcdef", "status": "assigned", "holder": {"node": "nb-w", "assignment": "a1"}, "version": 2}
+    return View(facts | demand, Counter(happened or {}), (), timedelta(seconds=quiet), NOW, {"nb-w": "nb-beilun"}, "nb-hub")
+
+
+def test_a_demand_of_a_person_is_never_touched_whatever_its_reference_says() -> None:
+    assert next_act(view(sample=False, partner_ref="sample/smooth/1")) is None
+    assert next_act(view(partner_ref="sample/smooth/1")) is None
+
+
+@pytest.mark.parametrize("reference", [None, "", "YL-8812", "sample/unheard_of/1", "sample/smooth/1/x"])
+def test_a_sample_without_a_plan_is_left_to_people(reference: str | None) -> None:
+    assert next_act(view(sample=True, partner_ref=reference)) is None
+
+
+def test_a_plan_waits_until_the_demand_has_been_quiet_and_goes_on_where_it_was() -> None:
+    assert next_act(view(quiet=1, sample=True, partner_ref="sample/smooth/1")) is None
+    first = next_act(view(sample=True, partner_ref="sample/smooth/1"))
+    assert first is not None
+    assert (first.service, first.path) == ("router", "/assignments/a1/acceptance")
+    later = next_act(view(sample=True, partner_ref="sample/smooth/1", status="in_progress", happened={"AssignmentAccepted": 1}))
+    assert later is not None
+    assert later.path == "/assignments/a1/progress"
+
+
+def test_a_part_of_a_split_sample_plays_the_part_of_a_part() -> None:
+    assert plan_of({"sample": True, "parent": "ningbo-26a-0123456789abcdef"}) == "part"
+    assert plan_of({"sample": False, "parent": "ningbo-26a-0123456789abcdef"}) is None
+
+
+def test_every_step_waits_for_an_event_there_is() -> None:
+    known = {cls.__name__ for cls in get_args(DemandEvent)}
+    assert {step.event for steps in PLANS.values() for step in steps} <= known
+
+
+def test_one_round_of_traffic_plays_every_plan_and_asks_twice_as_one_enterprise() -> None:
+    wanted = bodies([("330206003", "park-beilun-1")], seed=1)
+    played = dict(next(wanted) for _ in range(len(PLANS) - 1))
+    assert set(played) == set(PLANS) - {"part"}
+    assert all(body["sample"] and "样例" in body["requester"]["name"] for body in played.values())
+    assert played["twin"]["requester"] == played["repeated"]["requester"]
