@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import pytest
@@ -29,3 +30,9 @@ class ByMachine(LoadScopeScheduling):  # type: ignore[misc]
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
     """Use it whenever tests run in several processes."""
     return ByMachine(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: tests with real servers and real seconds spend a third of their time waiting."""
+    return (os.cpu_count() or 1) + 1
