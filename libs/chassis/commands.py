@@ -25,7 +25,7 @@ from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
 from libs.events import Actor, Event, EventStore, NotFound, Refused, Sealed
 from libs.events.algorithms import mac
 from libs.events.commit import ActorKind
-from libs.events.execute import Done, Fold, Order, advance, execute, read_commit
+from libs.events.execute import Done, Fold, Order, along, execute
 from libs.events.names import command_id, demand_subject
 
 Seal = Callable[[str, str], Sealed]
@@ -97,9 +97,7 @@ async def run_command(
     identity = command_id(call.demand, call.command, call.party, call.key)
     fold: Fold[DemandState] = Fold(INITIAL)
     earlier: Done[DemandState] | None = None
-    for recorded in await desk.store.load(subject):
-        commit = read_commit(recorded)
-        fold = advance(fold, commit, recorded.body, recorded.seq, evolve)
+    for recorded, commit, fold in along(INITIAL, await desk.store.load(subject), evolve):
         if commit.command_id == identity:
             earlier = Done(fold, commit, recorded.seq, replayed=True)
     if fold.version == 0:

@@ -7,7 +7,7 @@ the hash chain, contiguous versions, the command time, optimistic concurrency, r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Generic, Protocol, TypeVar
@@ -89,6 +89,15 @@ def advance(fold: Fold[State], commit: Commit, body: bytes, seq: int, evolve: Ev
     for event in commit.events:
         state = evolve(state, event, version=commit.version, at=commit.at)
     return Fold(state, commit.version, seq, chain(body), commit.at, fold.commands | {commit.command_id})
+
+
+def along(initial: State, recorded: Iterable[Recorded], evolve: Evolve[State]) -> Iterator[tuple[Recorded, Commit, Fold[State]]]:
+    """Walk along a stored history: each commit with the fold after it. Raises Corrupt when the chain is broken."""
+    fold: Fold[State] = Fold(initial)
+    for item in recorded:
+        commit = read_commit(item)
+        fold = advance(fold, commit, item.body, item.seq, evolve)
+        yield item, commit, fold
 
 
 def fold_all(initial: State, recorded: Sequence[Recorded], evolve: Evolve[State], start: Fold[State] | None = None) -> Fold[State]:
@@ -180,9 +189,7 @@ async def _reload(
     try:
         recorded = await store.load(order.subject, at_least=at_least)
         fold: Fold[State] = Fold(initial)
-        for item in recorded:
-            commit = read_commit(item)
-            fold = advance(fold, commit, item.body, item.seq, evolve)
+        for item, commit, fold in along(initial, recorded, evolve):
             if commit.command_id == order.command_id:
                 results[index] = Done(fold, commit, item.seq, replayed=True)
                 return
@@ -236,6 +243,7 @@ __all__ = [
     "Order",
     "Result",
     "advance",
+    "along",
     "execute",
     "execute_many",
     "fold_all",

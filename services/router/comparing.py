@@ -22,7 +22,7 @@ from libs.chassis.database import transaction
 from libs.chassis.keyring import open_text
 from libs.demand import INITIAL, OPEN, DemandState, evolve
 from libs.events import Conflict, Corrupt, DemandCorrected, DemandSubmitted, EventStore, LiandongError, Likeness, NotFound, Unavailable
-from libs.events.execute import Fold, advance, execute_many, read_commit
+from libs.events.execute import Fold, along, execute_many
 from libs.events.names import demand_subject
 from services.router.cases import SealedText
 from services.router.domain import SuggestDuplicates, decide
@@ -147,9 +147,7 @@ class Comparisons:
             return known
         fold: Fold[DemandState] = Fold(INITIAL)
         texts: dict[str, SealedText] = {}
-        for recorded in await self._store.load(demand_subject(demand)):
-            commit = read_commit(recorded)
-            fold = advance(fold, commit, recorded.body, recorded.seq, evolve)
+        for _, commit, fold in along(INITIAL, await self._store.load(demand_subject(demand)), evolve):  # noqa: B007 the last fold is kept
             for event in commit.events:
                 if isinstance(event, DemandSubmitted | DemandCorrected):
                     sealed = {"title": event.title, "description": event.description}

@@ -19,7 +19,7 @@ from libs.chassis.http import IfMatch
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
 from libs.events import EvidenceAttached, NotFound, Refused, Role
-from libs.events.execute import Fold, advance, load_fold, read_commit
+from libs.events.execute import Fold, along, load_fold
 from libs.events.names import demand_subject
 from services.router.commanding import DemandId, RoomsDep, documented, require_visible, run
 from services.router.domain import AttachEvidence, NodeCommand, decide
@@ -102,9 +102,7 @@ async def download(demand: DemandId, file: FileId, caller: LinkedCallerDep, room
         require_role(caller, *ATTACHING)
     fold: Fold[DemandState] = Fold(INITIAL)
     found: EvidenceAttached | None = None
-    for recorded in await rooms.desk.store.load(demand_subject(demand)):
-        commit = read_commit(recorded)
-        fold = advance(fold, commit, recorded.body, recorded.seq, evolve)
+    for _, commit, fold in along(INITIAL, await rooms.desk.store.load(demand_subject(demand)), evolve):  # noqa: B007 the last fold is kept
         found = next((event for event in commit.events if isinstance(event, EvidenceAttached) and event.file == file), found)
     if fold.version == 0:
         raise NotFound("demand_not_found")

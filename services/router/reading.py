@@ -15,7 +15,7 @@ from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import INITIAL, Assignment, DemandState, evolve
 from libs.directory import Directory, Network, RoutingPolicy
 from libs.events import Basis, DemandAssigned, NotFound, Refused
-from libs.events.execute import Fold, advance, read_commit
+from libs.events.execute import Fold, along
 from libs.events.names import demand_subject
 from services.router.commanding import AssignmentId, DemandId, RoomsDep, require_visible
 from services.router.policy import explain_node
@@ -144,9 +144,7 @@ async def _assignment(rooms: Rooms, caller: Caller, demand: str, assignment: str
     """An assignment, the event that made it, and that event's version. Raises NotFound, Corrupt, Unavailable."""
     fold: Fold[DemandState] = Fold(INITIAL)
     made: tuple[DemandAssigned, int] | None = None
-    for recorded in await rooms.desk.store.load(demand_subject(demand)):
-        commit = read_commit(recorded)
-        fold = advance(fold, commit, recorded.body, recorded.seq, evolve)
+    for _, commit, fold in along(INITIAL, await rooms.desk.store.load(demand_subject(demand)), evolve):  # noqa: B007 the last fold is kept
         for event in commit.events:
             if isinstance(event, DemandAssigned) and event.assignment == assignment:
                 made = event, commit.version
