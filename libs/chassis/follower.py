@@ -14,13 +14,13 @@ from typing import Final, cast
 
 import structlog
 
-from libs.chassis.tasks import end
 from libs.directory import Directory, evolve
 from libs.events.codec import decode
 from libs.events.errors import Corrupt, GapDetected, Unavailable
 from libs.events.names import REGISTRY_STREAM, registry_entity
 from libs.events.registry import RegistryEvent
 from libs.events.store import EventStore, Recorded
+from libs.events.tasks import end
 
 CONFIRM_EVERY: Final = timedelta(seconds=5)
 START_WITHIN: Final = 30.0

@@ -22,10 +22,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.database import copy_rows, transaction
-from libs.chassis.tasks import end
 from libs.events.algorithms import NONCE_BYTES, Sealed, place, seal, unseal
 from libs.events.errors import Corrupt, NotFound, Unavailable
 from libs.events.names import crockford
+from libs.events.tasks import end
 
 KEY_BYTES: Final = 32
 KEY_ID_BYTES: Final = 10

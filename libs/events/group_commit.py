@@ -23,6 +23,7 @@ from nats.aio.client import Client
 from libs.events.codec import peek_command_id
 from libs.events.errors import Conflict, Corrupt, Unavailable
 from libs.events.store import Append, Outcome, Recorded, Stored
+from libs.events.tasks import end
 
 BATCH: Final = 100
 BATCH_BYTES: Final = 512 * 1024
@@ -76,10 +77,7 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Stop the writer; whatever still waits gets Unavailable."""
-        tasks = [task for task in (self._writer, *self._settling) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(task for task in (self._writer, *self._settling) if task is not None)
         while self._queue:
             _answer(self._queue.popleft(), Unavailable("store closed"))
 

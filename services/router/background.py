@@ -9,8 +9,8 @@ from typing import Final
 
 import structlog
 
-from libs.chassis.tasks import end
 from libs.events import Unavailable
+from libs.events.tasks import end
 
 PAUSE: Final = 1.0
 _log = structlog.get_logger("background")

@@ -9,8 +9,8 @@ from typing import Final
 
 import structlog
 
-from libs.chassis.tasks import end
 from libs.directory import Directory
+from libs.events.tasks import end
 from services.router.consumers import CellRouter
 from services.router.ownership import PartitionOwnership
 

@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.database import database_errors
-from libs.chassis.tasks import end
 from libs.events.names import PARTITIONS
+from libs.events.tasks import end
 
 SPACE: Final = 0x4C44_5254
 """First half of the advisory lock keys; the second is the partition, or PARTITIONS for "a router is here"."""

@@ -19,11 +19,11 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.database import database_errors
-from libs.chassis.tasks import end
 from libs.directory import Directory
 from libs.events import EventStore, Fenced, GapDetected, Recorded, Unavailable
 from libs.events.consumer import run_projection
 from libs.events.names import demand_stream
+from libs.events.tasks import end
 from services.tracker import archive
 from services.tracker.archive import Checkpoint, Head, StreamChanged
 from services.tracker.feed import Bell
