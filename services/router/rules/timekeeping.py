@@ -154,18 +154,16 @@ def _supervise(draft: Draft, network: Network) -> None:
 
 def _follow_up(draft: Draft, network: Network) -> None:
     """A call-back nobody made is the supervisor's miss."""
-    due, node = _due(draft, "follow_up"), draft.state.resolved_by
+    due = _due(draft, "follow_up")
     if due is not None:
-        path = network.path_up(node)[1:2] if node is not None and network.has(node) else ()
-        draft.add(DeadlineMissed(limit="follow_up", node=path[0].id if path else draft.state.desk, due=due.at))
+        draft.add(DeadlineMissed(limit="follow_up", node=_above_resolver(draft, network), due=due.at))
 
 
 def _dispute(draft: Draft, network: Network) -> None:
     """A dispute nobody decided is decided for the enterprise."""
-    due, resolved_by = _due(draft, "dispute"), draft.state.resolved_by
+    due = _due(draft, "dispute")
     if due is not None and draft.state.status is Status.DISPUTED:
-        path = network.path_up(resolved_by)[1:2] if resolved_by is not None and network.has(resolved_by) else ()
-        draft.add(DeadlineMissed(limit="dispute", node=path[0].id if path else draft.state.desk, due=due.at))
+        draft.add(DeadlineMissed(limit="dispute", node=_above_resolver(draft, network), due=due.at))
         draft.reopen("dispute_unanswered", same_node=True)
 
 
@@ -188,6 +186,13 @@ def _escalate(draft: Draft, network: Network, rule: Limit, node: str) -> None:
     level = draft.state.escalation
     if level < len(above):
         draft.add(DemandEscalated(rule=rule, level=level + 1, to=above[level]))
+
+
+def _above_resolver(draft: Draft, network: Network) -> str:
+    """The supervisor of the node that resolved the demand; the desk where there is none."""
+    node = draft.state.resolved_by
+    above = network.path_up(node)[1:2] if node is not None and network.has(node) else ()
+    return above[0].id if above else draft.state.desk
 
 
 def _chase_again(draft: Draft) -> None:
