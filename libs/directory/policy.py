@@ -94,7 +94,10 @@ class ExplanationRule(Fact):
 
 
 class RoutingPolicy(Fact):
-    """The routing policy 派单策略 in a small fixed vocabulary."""
+    """The routing policy 派单策略 in a small fixed vocabulary.
+
+    `return_budget`: so many returns 退回 of a demand are routed again; the next one opens arbitration 裁定.
+    """
 
     version: Annotated[int, Field(ge=1)]
     in_force_from: date

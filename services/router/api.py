@@ -61,10 +61,10 @@ async def accept_assignment(
 async def return_assignment(
     demand: DemandId, assignment: AssignmentId, body: ReturnInput, incoming: IncomingDep, if_match: IfMatch = None
 ) -> Response:
-    """退回派单须有原因代码；诉求随即改派下一个节点，超过退回次数则提请裁定。节点退回的是派单，不是诉求。
+    """退回派单须有原因代码；诉求随即改派下一个节点，退回次数满后再退则提请裁定。节点退回的是派单，不是诉求。
 
-    Return an assignment with a coded reason; the demand goes to the next candidate, and after too many returns to arbitration. A node
-    refuses an assignment, never the demand.
+    Return an assignment with a coded reason; the demand goes to the next candidate, and once the network's return budget is used up, the
+    next return opens arbitration. A node refuses an assignment, never the demand.
     """
 
     def command(_state: DemandState, by: Standing, timing: Timing, seal: Seal) -> NodeCommand:

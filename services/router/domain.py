@@ -163,7 +163,10 @@ class NextStep:
 
 
 def react(state: DemandState, return_budget: int | None = None) -> NextStep | None:
-    """Tell what the process manager must do next; None while somebody else is to act."""
+    """Tell what the process manager must do next; None while somebody else is to act.
+
+    So many returns as `return_budget` says are routed again; the next one opens arbitration.
+    """
     if not state.waits_for_routing:
         return None
     if return_budget is not None and state.returns > return_budget:

@@ -19,7 +19,7 @@ from services.router.rules.holding import require_fit
 
 @dataclass(frozen=True, slots=True)
 class OpenArbitration:
-    """The return budget is used up: the system hands the demand to the arbiter."""
+    """One return more than the budget allows: the system hands the demand to the arbiter instead of routing it again."""
 
     network: Network
     timing: Timing
