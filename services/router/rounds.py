@@ -79,11 +79,7 @@ class Rounds:
         self._looked |= dict.fromkeys(due, now)
         self._meters.swept.inc(len(due))
         _log.warning("timers_missed", demands=len(due), first=due[0])
-        looked = await self._timekeeper.look(due)
-        found = waiting(looked.cases)
-        async with transaction(self._engine) as connection:
-            await write_open(connection, found.rows, found.gone)
-        self._arming.note(found.due, again=True)
+        await self._look(due)
 
     async def promise(self) -> None:
         """Have open demands promised again where a clock pack that applies to them has come into force. Raises Unavailable."""
@@ -103,11 +99,15 @@ class Rounds:
                 demands = list((await connection.execute(query.order_by(row.demand).limit(LIMIT))).scalars())
             if not demands:
                 return
-            found = waiting((await self._timekeeper.look(demands)).cases)
-            async with transaction(self._engine) as connection:
-                await write_open(connection, found.rows, found.gone)
-            self._arming.note(found.due, again=True)
+            await self._look(demands)
             after = demands[-1]
+
+    async def _look(self, demands: list[str]) -> None:
+        """Do what is due for these demands, write down where they stand then, and have them armed."""
+        found = waiting((await self._timekeeper.look(demands)).cases)
+        async with transaction(self._engine) as connection:
+            await write_open(connection, found.rows, found.gone)
+        self._arming.note(found.due, again=True)
 
     async def release(self) -> None:
         """Take demands back from nodes that are not available any more; the reader routes them at once. Raises Unavailable."""
