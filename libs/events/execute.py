@@ -113,6 +113,12 @@ async def load_fold(store: EventStore, subject: str, initial: State, evolve: Evo
     return fold_all(initial, await store.load(subject, at_least=at_least), evolve)
 
 
+async def load_history(store: EventStore, subject: str, initial: State, evolve: Evolve[State]) -> tuple[Fold[State], list[Commit]]:
+    """Load one subject: where it stands, and the commits that led there, oldest first. Raises Unavailable, Corrupt."""
+    steps = list(along(initial, await store.load(subject), evolve))
+    return steps[-1][2] if steps else Fold(initial), [commit for _, commit, _ in steps]
+
+
 async def execute(
     store: EventStore, order: Order[State], *, initial: State, evolve: Evolve[State], now: Callable[[], datetime]
 ) -> Done[State]:
@@ -249,5 +255,6 @@ __all__ = [
     "fold_all",
     "follows",
     "load_fold",
+    "load_history",
     "read_commit",
 ]

@@ -22,7 +22,7 @@ from libs.chassis.database import transaction
 from libs.chassis.keyring import open_text
 from libs.demand import INITIAL, OPEN, DemandState, evolve
 from libs.events import Conflict, Corrupt, DemandCorrected, DemandSubmitted, EventStore, LiandongError, Likeness, NotFound, Unavailable
-from libs.events.execute import Fold, along, execute_many
+from libs.events.execute import Fold, execute_many, load_history
 from libs.events.names import demand_subject
 from services.router.cases import SealedText
 from services.router.domain import SuggestDuplicates, decide
@@ -145,9 +145,9 @@ class Comparisons:
         if known is not None and known.fold.version == version:
             self._known.move_to_end(demand)
             return known
-        fold: Fold[DemandState] = Fold(INITIAL)
+        fold, commits = await load_history(self._store, demand_subject(demand), INITIAL, evolve)
         texts: dict[str, SealedText] = {}
-        for _, commit, fold in along(INITIAL, await self._store.load(demand_subject(demand)), evolve):  # noqa: B007 the last fold is kept
+        for commit in commits:
             for event in commit.events:
                 if isinstance(event, DemandSubmitted | DemandCorrected):
                     sealed = {"title": event.title, "description": event.description}

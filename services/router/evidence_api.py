@@ -19,7 +19,7 @@ from libs.chassis.http import IfMatch
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
 from libs.events import EvidenceAttached, NotFound, Refused, Role
-from libs.events.execute import Fold, along, load_fold
+from libs.events.execute import load_fold, load_history
 from libs.events.names import demand_subject
 from services.router.commanding import DemandId, RoomsDep, documented, require_visible, run
 from services.router.domain import AttachEvidence, NodeCommand, decide
@@ -100,17 +100,16 @@ async def download(demand: DemandId, file: FileId, caller: LinkedCallerDep, room
     """只供能看到诉求内容的人下载。 For those who may read the demand's text."""
     if caller.link is None:
         require_role(caller, *ATTACHING)
-    fold: Fold[DemandState] = Fold(INITIAL)
-    found: EvidenceAttached | None = None
-    for _, commit, fold in along(INITIAL, await rooms.desk.store.load(demand_subject(demand)), evolve):  # noqa: B007 the last fold is kept
-        found = next((event for event in commit.events if isinstance(event, EvidenceAttached) and event.file == file), found)
+    fold, commits = await load_history(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
     if fold.version == 0:
         raise NotFound("demand_not_found")
     require_visible(caller, rooms.follower.directory, demand, fold.state)
     if fold.state.erased:
         raise Refused("personal_data_erased")
-    if found is None:
+    attached = [event for commit in commits for event in commit.events if isinstance(event, EvidenceAttached) and event.file == file]
+    if not attached:
         raise NotFound("file_not_found")
+    found = attached[-1]
     key = await rooms.desk.keys.get(fold.state.key_id)
     content = await asyncio.to_thread(open_file, await rooms.files.get(demand, file), key, demand=demand, file_id=file)
     extension = found.media_type.rpartition("/")[2].rpartition(".")[2]

@@ -12,10 +12,10 @@ from libs.chassis.caller import CallerDep
 from libs.chassis.database import transaction
 from libs.chassis.http import DEFAULT_LIMIT, Limit, decode_cursor, encode_cursor
 from libs.chassis.problems import PROBLEM_RESPONSES
-from libs.demand import INITIAL, Assignment, DemandState, evolve
+from libs.demand import INITIAL, Assignment, evolve
 from libs.directory import Directory, Network, RoutingPolicy
 from libs.events import Basis, DemandAssigned, NotFound, Refused
-from libs.events.execute import Fold, along
+from libs.events.execute import load_history
 from libs.events.names import demand_subject
 from services.router.commanding import AssignmentId, DemandId, RoomsDep, require_visible
 from services.router.policy import explain_node
@@ -142,16 +142,13 @@ def _place(cursor: str) -> WorklistPlace:
 
 async def _assignment(rooms: Rooms, caller: Caller, demand: str, assignment: str) -> tuple[Assignment, DemandAssigned, int]:
     """An assignment, the event that made it, and that event's version. Raises NotFound, Corrupt, Unavailable."""
-    fold: Fold[DemandState] = Fold(INITIAL)
-    made: tuple[DemandAssigned, int] | None = None
-    for _, commit, fold in along(INITIAL, await rooms.desk.store.load(demand_subject(demand)), evolve):  # noqa: B007 the last fold is kept
-        for event in commit.events:
-            if isinstance(event, DemandAssigned) and event.assignment == assignment:
-                made = event, commit.version
+    fold, commits = await load_history(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
     if fold.version == 0:
         raise NotFound("demand_not_found")
     require_visible(caller, rooms.follower.directory, demand, fold.state)
     found = fold.state.assignment(assignment)
-    if found is None or made is None:
+    made = ((event, commit.version) for commit in commits for event in commit.events if isinstance(event, DemandAssigned))
+    event_and_version = next((one for one in made if one[0].assignment == assignment), None)
+    if found is None or event_and_version is None:
         raise NotFound("assignment_not_found")
-    return found, made[0], made[1]
+    return found, *event_and_version

@@ -28,7 +28,7 @@ from libs.events import (
 )
 from libs.events.codec import decode
 from libs.events.errors import ClockAhead
-from libs.events.execute import Done, Fold, Order, execute, execute_many, fold_all, load_fold
+from libs.events.execute import Done, Fold, Order, execute, execute_many, fold_all, load_fold, load_history
 from libs.events.memory import MemoryEventStore
 from libs.events.store import EventStore
 from libs.events.testing import FlakyStore, at, commits, record
@@ -101,6 +101,12 @@ class TestChain:
                 known = done.fold
 
         asyncio.run(compare())
+
+    async def test_a_history_is_its_fold_and_its_commits_in_order(self) -> None:
+        store = MemoryEventStore()
+        assert await load_history(store, SUBJECT, ZERO, evolve) == (Fold(ZERO), [])
+        taken = [(await run(store, order(f"c{by}", up(by)))).commit for by in (1, 2)]
+        assert await load_history(store, SUBJECT, ZERO, evolve) == (await folded(store), taken)
 
     async def test_a_commit_with_the_wrong_predecessor_is_corrupt(self) -> None:
         store = MemoryEventStore()
