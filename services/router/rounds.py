@@ -36,7 +36,7 @@ _log = structlog.get_logger("rounds")
 
 
 class Rounds:
-    """One per process. `grace`: how late a timer may be before its demand is looked at here."""
+    """One per process. `grace`: how late a timer may be before its demand is looked at here; `together`: demands looked at at once."""
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Rounds:
         meters: Meters,
         *,
         grace: timedelta = GRACE,
+        together: int = LIMIT,
     ) -> None:
         self._engine = engine
         self._ownership = ownership
@@ -60,7 +61,8 @@ class Rounds:
         self._grace = grace
         self._looked: dict[str, datetime] = {}
         self._rounds = 0
-        self._promised: set[str] = set()
+        self._together = together
+        self._promised: dict[str, frozenset[int]] = {}
 
     async def sweep(self) -> None:
         """Look at what is overdue, and have armed what is not. Raises Unavailable."""
@@ -82,32 +84,39 @@ class Rounds:
         await self._look(due)
 
     async def promise(self) -> None:
-        """Have open demands promised again where a clock pack that applies to them has come into force. Raises Unavailable."""
-        parts = self._ownership.parts
+        """Have open demands promised again where a clock pack that applies to them has come into force. Raises Unavailable.
+
+        Partitions that come to be owned later are gone through then: whoever had them may have died half way.
+        """
         for name, network in self._directory().networks.items():
             for sample in (False, True):
                 clocks = network.clocks(sample)
-                if parts and clocks.applies_to == "open" and clocks.label not in self._promised:
-                    await self._look_at_all(parts, name, sample)
-                    self._promised.add(clocks.label)
+                done = self._promised.get(clocks.label, frozenset())
+                parts = self._ownership.parts - done
+                if parts and clocks.applies_to == "open" and await self._look_at_all(parts, name, sample):
+                    self._promised[clocks.label] = done | parts
 
-    async def _look_at_all(self, parts: frozenset[int], network: str, sample: bool) -> None:
+    async def _look_at_all(self, parts: frozenset[int], network: str, sample: bool) -> bool:
+        """Look at every open demand of these partitions. False if of some nobody knows what came of it."""
+        known = True
         row, after = OPEN_DEMAND.c, ""
         while True:
             query = select(row.demand).where(row.part.in_(parts), row.network == network, row.sample == sample, row.demand > after)
             async with transaction(self._engine) as connection:
-                demands = list((await connection.execute(query.order_by(row.demand).limit(LIMIT))).scalars())
+                demands = list((await connection.execute(query.order_by(row.demand).limit(self._together))).scalars())
             if not demands:
-                return
-            await self._look(demands)
+                return known
+            known &= await self._look(demands)
             after = demands[-1]
 
-    async def _look(self, demands: list[str]) -> None:
-        """Do what is due for these demands, write down where they stand then, and have them armed."""
-        found = waiting((await self._timekeeper.look(demands)).cases)
+    async def _look(self, demands: list[str]) -> bool:
+        """Do what is due for these demands, write down where they stand then, and have them armed. False if some outcome is unknown."""
+        looked = await self._timekeeper.look(demands)
+        found = waiting(looked.cases)
         async with transaction(self._engine) as connection:
             await write_open(connection, found.rows, found.gone)
         self._arming.note(found.due, again=True)
+        return all(demand in looked.answers for demand in demands)
 
     async def release(self) -> None:
         """Take demands back from nodes that are not available any more; the reader routes them at once. Raises Unavailable."""
