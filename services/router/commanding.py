@@ -14,11 +14,12 @@ from libs.chassis.caller import Incoming
 from libs.chassis.commands import CommandCall, Seal, actor_of, run_command, timing_of, trace_headers
 from libs.chassis.http import etag
 from libs.chassis.problems import PROBLEM_RESPONSES
-from libs.demand import DemandState, Standing, Timing, public_due
+from libs.demand import INITIAL, DemandState, Standing, Timing, evolve, public_due
 from libs.demand.draft import Events
 from libs.directory import Directory
-from libs.events import NotFound, Role
-from libs.events.execute import Done
+from libs.events import Commit, NotFound, Role
+from libs.events.execute import Done, Fold, load_history
+from libs.events.names import demand_subject
 from services.router.domain import HubCommand, NodeCommand, decide
 from services.router.inputs import DemandReceipt
 from services.router.rooms import Rooms
@@ -61,7 +62,22 @@ def involved(state: DemandState) -> frozenset[str]:
     return frozenset(nodes)
 
 
-def require_visible(caller: Caller, directory: Directory, demand: str, state: DemandState) -> None:
+async def see(rooms: Rooms, caller: Caller, demand: str) -> Fold[DemandState]:
+    """Where a demand stands, for who may know it. Raises NotFound, Unavailable, Corrupt."""
+    fold, _ = await see_history(rooms, caller, demand)
+    return fold
+
+
+async def see_history(rooms: Rooms, caller: Caller, demand: str) -> tuple[Fold[DemandState], list[Commit]]:
+    """Where a demand stands and the commits that led there, for who may know it. Raises NotFound, Unavailable, Corrupt."""
+    fold, commits = await load_history(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
+    if fold.version == 0:
+        raise NotFound("demand_not_found")
+    _require_visible(caller, rooms.follower.directory, demand, fold.state)
+    return fold, commits
+
+
+def _require_visible(caller: Caller, directory: Directory, demand: str, state: DemandState) -> None:
     """Let pass who may know the demand: its submitter, its enterprise, nodes that had it, hubs above them. Raises NotFound."""
     if caller.link is not None:
         require_link(caller, demand, state)
@@ -89,7 +105,7 @@ async def run(
     standing = standing_of(caller, directory)
 
     def authorise(state: DemandState) -> None:
-        require_visible(caller, directory, demand, state)
+        _require_visible(caller, directory, demand, state)
 
     def events(state: DemandState, seal: Seal) -> Events:
         return decide(state, make(state, standing, timing_of(rooms.desk, standing, state), seal))

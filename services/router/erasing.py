@@ -17,11 +17,11 @@ from libs.chassis.caller import IncomingDep
 from libs.chassis.commands import Seal
 from libs.chassis.database import transaction
 from libs.chassis.http import IfMatch
-from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
-from libs.events.execute import Done, load_fold
-from libs.events.names import command_id, demand_subject
+from libs.demand import DemandState, Standing, Timing
+from libs.events.execute import Done
+from libs.events.names import command_id
 from libs.events.privacy import Erasure, PrivacyLedger
-from services.router.commanding import SUPERVISING, DemandId, documented, receipt, require_visible, run
+from services.router.commanding import SUPERVISING, DemandId, documented, receipt, run, see
 from services.router.domain import ApproveErasure, HubCommand, RequestErasure, decide
 from services.router.inputs import ErasureInput, NothingInput
 from services.router.rooms import Rooms
@@ -48,14 +48,12 @@ async def approve_erasure(demand: DemandId, incoming: IncomingDep, body: Nothing
     Another person approves; the key is destroyed. Texts and files can never be read again, the course of the demand still verifies.
     """
     rooms: Rooms = incoming.state.rooms
-    caller, directory = incoming.caller, rooms.follower.directory
+    caller = incoming.caller
     require_role(caller, *SUPERVISING)
-    fold = await load_fold(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
-    require_visible(caller, directory, demand, fold.state)
+    fold = await see(rooms, caller, demand)
     if fold.state.erased and command_id(demand, "ApproveErasure", caller.party, incoming.key) in fold.commands:
         return receipt(Done(fold, None, fold.seq, replayed=True), demand)  # its request can no longer be compared: the key is gone
-    by = standing_of(caller, directory)
-    decide(fold.state, ApproveErasure(by))
+    decide(fold.state, ApproveErasure(standing_of(caller, rooms.follower.directory)))
     order = Erasure(demand, fold.state.key_id, fold.state.erasure_asked_by or "", caller.party, rooms.desk.now().isoformat())
     await rooms.ledger.record(order)
 

@@ -17,11 +17,9 @@ from libs.chassis.commands import Seal
 from libs.chassis.edge import Upload
 from libs.chassis.http import IfMatch
 from libs.chassis.problems import PROBLEM_RESPONSES
-from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
+from libs.demand import DemandState, Standing, Timing
 from libs.events import EvidenceAttached, NotFound, Refused, Role
-from libs.events.execute import load_fold, load_history
-from libs.events.names import demand_subject
-from services.router.commanding import DemandId, RoomsDep, documented, require_visible, run
+from services.router.commanding import DemandId, RoomsDep, documented, run, see, see_history
 from services.router.domain import AttachEvidence, NodeCommand, decide
 from services.router.evidence import LARGEST, FileFacts, file_id, inspect_file
 from services.router.files import open_file, seal_file
@@ -79,7 +77,7 @@ async def attach(
     rooms: Rooms = incoming.state.rooms
     if incoming.caller.link is None:
         require_role(incoming.caller, *ATTACHING)
-    await _see(rooms, incoming, demand)
+    await see(rooms, incoming.caller, demand)
     content = await _read(request)
     facts = await asyncio.to_thread(inspect_file, content, request.headers.get("content-type"))
     stored = file_id(demand, facts.digest)
@@ -100,10 +98,7 @@ async def download(demand: DemandId, file: FileId, caller: LinkedCallerDep, room
     """只供能看到诉求内容的人下载。 For those who may read the demand's text."""
     if caller.link is None:
         require_role(caller, *ATTACHING)
-    fold, commits = await load_history(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
-    if fold.version == 0:
-        raise NotFound("demand_not_found")
-    require_visible(caller, rooms.follower.directory, demand, fold.state)
+    fold, commits = await see_history(rooms, caller, demand)
     if fold.state.erased:
         raise Refused("personal_data_erased")
     attached = [event for commit in commits for event in commit.events if isinstance(event, EvidenceAttached) and event.file == file]
@@ -124,14 +119,6 @@ async def download(demand: DemandId, file: FileId, caller: LinkedCallerDep, room
 _EXTENSIONS: Final = {"jpeg": "jpg", "document": "docx", "sheet": "xlsx"}
 
 
-async def _see(rooms: Rooms, incoming: Incoming, demand: str) -> DemandState:
-    fold = await load_fold(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
-    if fold.version == 0:
-        raise NotFound("demand_not_found")
-    require_visible(incoming.caller, rooms.follower.directory, demand, fold.state)
-    return fold.state
-
-
 async def _read(request: Request) -> bytes:
     try:
         async with asyncio.timeout(UPLOAD_WITHIN):
@@ -142,7 +129,7 @@ async def _read(request: Request) -> bytes:
 
 async def _store(rooms: Rooms, incoming: Incoming, demand: str, stored: str, facts: FileFacts, content: bytes) -> None:
     """Store the sealed bytes before the event names them; whoever may not attach them stores nothing."""
-    state = await _see(rooms, incoming, demand)
+    state = (await see(rooms, incoming.caller, demand)).state
     standing = standing_of(incoming.caller, rooms.follower.directory)
     decide(state, AttachEvidence(stored, facts.digest, facts.media_type, facts.size, standing))
     key = await rooms.desk.keys.get(state.key_id)

@@ -12,12 +12,10 @@ from libs.chassis.caller import CallerDep
 from libs.chassis.database import transaction
 from libs.chassis.http import DEFAULT_LIMIT, Limit, decode_cursor, encode_cursor
 from libs.chassis.problems import PROBLEM_RESPONSES
-from libs.demand import INITIAL, Assignment, evolve
+from libs.demand import Assignment
 from libs.directory import Directory, Network, RoutingPolicy
 from libs.events import Basis, DemandAssigned, NotFound, Refused
-from libs.events.execute import load_history
-from libs.events.names import demand_subject
-from services.router.commanding import AssignmentId, DemandId, RoomsDep, require_visible
+from services.router.commanding import AssignmentId, DemandId, RoomsDep, see_history
 from services.router.policy import explain_node
 from services.router.rooms import Rooms
 from services.router.shapes import AssignmentDetail, AssignmentStatusCode, WhyAnswer, Worklist, WorklistEntry
@@ -142,10 +140,7 @@ def _place(cursor: str) -> WorklistPlace:
 
 async def _assignment(rooms: Rooms, caller: Caller, demand: str, assignment: str) -> tuple[Assignment, DemandAssigned, int]:
     """An assignment, the event that made it, and that event's version. Raises NotFound, Corrupt, Unavailable."""
-    fold, commits = await load_history(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
-    if fold.version == 0:
-        raise NotFound("demand_not_found")
-    require_visible(caller, rooms.follower.directory, demand, fold.state)
+    fold, commits = await see_history(rooms, caller, demand)
     found = fold.state.assignment(assignment)
     made = ((event, commit.version) for commit in commits for event in commit.events if isinstance(event, DemandAssigned))
     event_and_version = next((one for one in made if one[0].assignment == assignment), None)

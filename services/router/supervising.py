@@ -10,10 +10,8 @@ from libs.chassis.auth import require_role
 from libs.chassis.caller import IncomingDep
 from libs.chassis.commands import Seal
 from libs.chassis.http import IfMatch
-from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
-from libs.events.execute import load_fold
-from libs.events.names import demand_subject
-from services.router.commanding import ACTING, SUPERVISING, DemandId, documented, require_visible, run
+from libs.demand import DemandState, Standing, Timing
+from services.router.commanding import ACTING, SUPERVISING, DemandId, documented, run, see
 from services.router.domain import (
     ArbitrateAssignment,
     CloseSupervision,
@@ -79,12 +77,11 @@ async def merge(demand: DemandId, body: MergeInput, incoming: IncomingDep, if_ma
     """并入同一企业更早的诉求；双方历史都保留。 Merge into an older demand of the same enterprise; both histories stay."""
     rooms: Rooms = incoming.state.rooms
     require_role(incoming.caller, *ACTING)
-    fold = await load_fold(rooms.desk.store, demand_subject(body.into), INITIAL, evolve)
-    require_visible(incoming.caller, rooms.follower.directory, body.into, fold.state)
+    target = (await see(rooms, incoming.caller, body.into)).state
 
     def command(_state: DemandState, by: Standing, timing: Timing, seal: Seal) -> HubCommand:
         note = seal("note", body.note) if body.note is not None else None
-        return MergeDemand(demand, body.into, fold.state, by, timing, note)
+        return MergeDemand(demand, body.into, target, by, timing, note)
 
     return await run(incoming, "MergeDemand", demand, if_match, body, command)
 
