@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from cli.remote import Remote, address, key
 
@@ -43,10 +43,10 @@ def check(full: Full = False, router: Router = None, key_file: KeyFile = None) -
 
 
 def _print(found: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(soft_wrap=True, highlight=False)
     violations = found["violations"]
     if violations:
-        table = Table("诉求 · demand", "问题 · what is wrong", "自 · since")
+        table = Table(Column("诉求 · demand", no_wrap=True), "问题 · what is wrong", "自 · since")
         for one in violations:
             table.add_row(one["demand"], KINDS.get(one["kind"], one["kind"]), one["since"])
         console.print(table)

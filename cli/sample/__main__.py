@@ -8,11 +8,15 @@ import itertools
 import json
 import os
 import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx2
 
-from cli.sample.demands import bodies
+from cli.sample.demands import bodies, former_system
+from cli.sample.plans import PLANS
 from cli.sample.stage import Stage
 
 FAST, SLOW = 1.0, 5.0
@@ -36,16 +40,21 @@ async def main() -> None:
 
 async def _submit(stage: Stage, places: list[tuple[str, str | None]]) -> None:
     started = int(time.time())
+    batch = former_system(places, started, datetime.now(UTC))
+    await _again_until_done(partial(stage.bring, batch, f"sample-{started}"))
     wanted = bodies(places, seed=started)
     for number in itertools.count():
         plan, body = next(wanted)
-        while True:
-            try:
-                await stage.submit(plan, body, f"sample-{started}-{number}", number)
-                break
-            except httpx2.HTTPError:
-                await asyncio.sleep(RETRY)  # a service is being restarted
-        await asyncio.sleep(FAST if number < 30 else SLOW)
+        await _again_until_done(partial(stage.submit, plan, body, f"sample-{started}-{number}", number))
+        await asyncio.sleep(FAST if number < len(PLANS) else SLOW)
+
+
+async def _again_until_done(act: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            return await act()
+        except httpx2.HTTPError:
+            await asyncio.sleep(RETRY)  # a service is being restarted, or not ready yet
 
 
 async def _play(stage: Stage) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from stdnum.cn import uscc
 
-from cli.sample.plans import PLANS
+from cli.sample.plans import IMPORTED, PART, PLANS
 
 TRADES: Final = ("注塑", "压铸", "紧固件", "模具", "针织", "文具", "水暖阀门", "小家电", "轴承", "汽车内饰", "磁性材料", "食品机械")
 PLACES: Final = ("甬江", "东海", "四明", "三江", "姚江", "月湖", "象湾", "天一")
@@ -39,13 +40,30 @@ def bodies(places: list[tuple[str, str | None]], seed: int) -> Iterator[tuple[st
     chance = random.Random(seed)  # noqa: S311 sample data
     twin: dict[str, Any] = {}
     while True:
-        for plan in (plan for plan in PLANS if plan != "part"):
+        for plan in (plan for plan in PLANS if plan not in (PART, IMPORTED)):
             body = _body(chance, places)
             if plan == "twin":
                 twin = body
             if plan == "repeated":
                 body = {**twin, "channel": "phone", "title": "再次咨询：" + twin["title"]}
             yield plan, body
+
+
+def former_system(places: list[tuple[str, str | None]], seed: int, now: datetime) -> list[tuple[str, dict[str, Any]]]:
+    """Return (plan, row) of a small batch from a former system: an open case with its history, already late, and a new demand."""
+    chance = random.Random(seed)  # noqa: S311 sample data
+    taken, step = now - timedelta(minutes=3), timedelta(minutes=1)
+    history = [
+        {"at": _stated(taken), "step": "submitted"},
+        {"at": _stated(taken + step), "step": "assigned", "node": "yz-02"},
+        {"at": _stated(taken + 2 * step), "step": "accepted", "node": "yz-02", "note": "样例说明：已电话联系企业。"},
+    ]
+    case = {**_body(chance, places), "received_at": _stated(taken), "former_status": "办理中", "history": history}
+    return [(IMPORTED, case), ("smooth", _body(chance, places))]
+
+
+def _stated(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def _body(chance: random.Random, places: list[tuple[str, str | None]]) -> dict[str, Any]:

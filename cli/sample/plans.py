@@ -15,6 +15,10 @@ from typing import Any, Final, Literal
 
 Who = Literal["hub", "bureau", "partner", "enterprise"]
 Service = Literal["intake", "router"]
+PART: Final = "part"
+"""What the parts of a split sample play."""
+IMPORTED: Final = "imported"
+"""What an open case of a former system plays."""
 _REFERENCE: Final = re.compile(r"sample/([a-z_]+)/[0-9]+\Z")
 
 
@@ -74,14 +78,20 @@ class Step:
 
 def next_act(view: View) -> Act | None:
     """What is to be done now with this demand; None: it waits, has played its part, or is nobody's sample."""
-    plan = plan_of(view.demand)
-    for step in PLANS.get(plan or "", ()):
-        if view.happened[step.event] >= step.times:
-            continue
-        if step.make is None or view.demand["status"] not in step.when or view.quiet < timedelta(seconds=step.after):
-            return None
-        return step.make(view)
-    return None
+    step = _next_step(view)
+    if step is None or step.make is None or view.demand["status"] not in step.when or view.quiet < timedelta(seconds=step.after):
+        return None
+    return step.make(view)
+
+
+def is_over(view: View) -> bool:
+    """Whether the demand has played its part, or is nobody's sample: there is nothing to come."""
+    return _next_step(view) is None
+
+
+def _next_step(view: View) -> Step | None:
+    steps = PLANS.get(plan_of(view.demand) or "", ())
+    return next((step for step in steps if view.happened[step.event] < step.times), None)
 
 
 def plan_of(demand: Mapping[str, Any]) -> str | None:
@@ -91,7 +101,7 @@ def plan_of(demand: Mapping[str, Any]) -> str | None:
     found = _REFERENCE.match(str(demand.get("partner_ref") or ""))
     if found is not None:
         return found[1]
-    return "part" if demand.get("parent") else None
+    return PART if demand.get("parent") else None
 
 
 def _node(path: str, body: Mapping[str, Any] | None = None) -> Callable[[View], Act]:
@@ -170,15 +180,24 @@ def _return(times: int) -> Step:
 
 
 PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
-    "smooth": (ACCEPT, ANSWER, *DONE),
-    "corrected": (
-        Step("DemandCorrected", _ASSIGNED, _says("corrections", {"urgency": "urgent"}, "partner")),
+    "overdue": (
         ACCEPT,
-        Step("DemandSupplemented", _WORKING, _says("supplements", {"note": "样例：补充设备型号。"})),
+        Step("DemandEscalated", _WORKING, None),
+        Step("SupervisionOpened", _WORKING, _hub("supervisions", {"note": "样例督办：请当日答复企业。"})),
+        ANSWER,
+        Step("SupervisionClosed", _WORKING, _hub("supervisions/v1/closing", {"note": "样例：已答复。"})),
         *DONE,
     ),
+    "split": (ACCEPT, Step("DemandSplit", _WORKING, _node("split", _TWO_PARTS)), *DONE),
+    "unconfirmed": (
+        ACCEPT,
+        SERVE,
+        RESOLVE,
+        Step("DemandClosed", _RESOLVED, None),
+        Step("FollowUpOrdered", _CLOSED, None),
+        Step("FollowUpRecorded", _CLOSED, _hub("follow-up", {"outcome": "confirmed"}), after=8),
+    ),
     "silent": (Step("AssignmentLapsed", _ASSIGNED, None), ACCEPT, *DONE),
-    "ping_pong": (_return(1), _return(2), _return(3), Step("AssignmentArbitrated", frozenset({"triage"}), _arbitrate), ACCEPT, *DONE),
     "assisted": (
         ACCEPT,
         Step("AssistanceRequested", _WORKING, _assist),
@@ -188,11 +207,21 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         Step("AssistanceDelivered", _WORKING, _hub("assistances/s2/delivery", {"note": "样例：已联系两家机构。"})),
         *DONE,
     ),
-    "completed": (
+    "complained": (
         ACCEPT,
-        Step("CompletionRequested", _WORKING, _node("completion-request", {"note": "样例：请补充设备清单。"})),
-        Step("CompletionProvided", frozenset({"awaiting_enterprise"}), _says("completion", {"note": "样例：清单如下。"}), after=8),
         *DONE,
+        Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：答复太慢。"})),
+        Step("ComplaintVerified", _CLOSED, _hub("complaints/c1/finding", {"verified": True, "note": "样例：属实，已提醒。"})),
+        Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：收费太高。"}), times=2),
+        Step("ComplaintDismissed", _CLOSED, _hub("complaints/c2/finding", {"verified": False, "note": "样例：为公益服务，未收费。"})),
+    ),
+    "reopened": (
+        ACCEPT,
+        *DONE,
+        Step("DemandReopened", _CLOSED, _says("reopening", {"note": "样例：问题又出现了。"})),
+        Step("ServiceRecorded", _WORKING, _node("services", _SERVICE), times=2),
+        Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2),
+        Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"), times=2),
     ),
     "disputed": (
         ACCEPT,
@@ -209,22 +238,7 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         CONFIRM,
         RATE,
     ),
-    "unconfirmed": (
-        ACCEPT,
-        SERVE,
-        RESOLVE,
-        Step("DemandClosed", _RESOLVED, None),
-        Step("FollowUpOrdered", _CLOSED, None),
-        Step("FollowUpRecorded", _CLOSED, _hub("follow-up", {"outcome": "confirmed"}), after=8),
-    ),
-    "overdue": (
-        ACCEPT,
-        Step("DemandEscalated", _WORKING, None),
-        Step("SupervisionOpened", _WORKING, _hub("supervisions", {"note": "样例督办：请当日答复企业。"})),
-        ANSWER,
-        Step("SupervisionClosed", _WORKING, _hub("supervisions/v1/closing", {"note": "样例：已答复。"})),
-        *DONE,
-    ),
+    "ping_pong": (_return(1), _return(2), _return(3), Step("AssignmentArbitrated", frozenset({"triage"}), _arbitrate), ACCEPT, *DONE),
     "extended": (
         ACCEPT,
         Step("ExtensionRequested", _WORKING, _node("extension", {"span": "45s", "note": "样例：等待检测结果。"})),
@@ -233,21 +247,6 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         Step("ExtensionGranted", _WORKING, _hub("extension/decision", {"granted": True})),
         *DONE,
     ),
-    "suspended": (ACCEPT, Step("DemandSuspended", _WORKING, _suspend), Step("DemandResumed", _WORKING, None), *DONE),
-    "forwarded": (
-        ACCEPT,
-        Step("DemandForwarded", _WORKING, _forward),
-        Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"), times=2),
-        *DONE,
-    ),
-    "complained": (
-        ACCEPT,
-        *DONE,
-        Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：答复太慢。"})),
-        Step("ComplaintVerified", _CLOSED, _hub("complaints/c1/finding", {"verified": True, "note": "样例：属实，已提醒。"})),
-        Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：收费太高。"}), times=2),
-        Step("ComplaintDismissed", _CLOSED, _hub("complaints/c2/finding", {"verified": False, "note": "样例：为公益服务，未收费。"})),
-    ),
     "twin": (ACCEPT, SERVE, Step("MergeReceived", _WORKING, None), RESOLVE, CONFIRM),
     "repeated": (
         Step("DuplicateSuggested", _HELD, None),
@@ -255,10 +254,18 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         Step("DemandUnmerged", frozenset({"merged"}), _hub("unmerge", {}), after=8),
         Step("DemandMerged", _HELD, _merge, times=2),
     ),
-    "part": (ACCEPT, SERVE, RESOLVE),
-    "split": (ACCEPT, Step("DemandSplit", _WORKING, _node("split", _TWO_PARTS)), *DONE),
-    "refused": (Step("DemandRefused", _HELD, _hub("refusal", {"reason": "other_channel", "next_step": "样例：请向税务部门咨询。"})),),
-    "withdrawn": (Step("DemandWithdrawn", _HELD, _says("withdrawal", {"reason": "样例：已自行解决。"}, "partner")),),
+    "suspended": (ACCEPT, Step("DemandSuspended", _WORKING, _suspend), Step("DemandResumed", _WORKING, None), *DONE),
+    "completed": (
+        ACCEPT,
+        Step("CompletionRequested", _WORKING, _node("completion-request", {"note": "样例：请补充设备清单。"})),
+        Step("CompletionProvided", frozenset({"awaiting_enterprise"}), _says("completion", {"note": "样例：清单如下。"}), after=8),
+        *DONE,
+    ),
+    "erased": (
+        Step("DemandWithdrawn", _HELD, _says("withdrawal", {}, "partner")),
+        Step("ErasureRequested", frozenset({"withdrawn"}), _hub("erasure", {"reason": "subject_asked"})),
+        Step("PersonalDataErased", frozenset({"withdrawn"}), lambda view: Act("bureau", "router", "/erasure/approval")),
+    ),
     "evidenced": (
         ACCEPT,
         Step("HandlerNamed", _WORKING, _node("handler", {"handler": "sample-staff-1", "stand_in": "sample-staff-2"})),
@@ -267,18 +274,11 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         CONFIRM,
         RATE,
     ),
-    "reclassified": (
-        Step("AssignmentRecalled", _ASSIGNED, _reclassify),
+    "forwarded": (
         ACCEPT,
+        Step("DemandForwarded", _WORKING, _forward),
+        Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"), times=2),
         *DONE,
-    ),
-    "reopened": (
-        ACCEPT,
-        *DONE,
-        Step("DemandReopened", _CLOSED, _says("reopening", {"note": "样例：问题又出现了。"})),
-        Step("ServiceRecorded", _WORKING, _node("services", _SERVICE), times=2),
-        Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2),
-        Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"), times=2),
     ),
     "taken_back": (
         ACCEPT,
@@ -286,10 +286,17 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"), times=2),
         *DONE,
     ),
-    "erased": (
-        Step("DemandWithdrawn", _HELD, _says("withdrawal", {}, "partner")),
-        Step("ErasureRequested", frozenset({"withdrawn"}), _hub("erasure", {"reason": "subject_asked"})),
-        Step("PersonalDataErased", frozenset({"withdrawn"}), lambda view: Act("bureau", "router", "/erasure/approval")),
+    "corrected": (
+        Step("DemandCorrected", _ASSIGNED, _says("corrections", {"urgency": "urgent"}, "partner")),
+        ACCEPT,
+        Step("DemandSupplemented", _WORKING, _says("supplements", {"note": "样例：补充设备型号。"})),
+        *DONE,
     ),
+    "reclassified": (Step("AssignmentRecalled", _ASSIGNED, _reclassify), ACCEPT, *DONE),
+    "withdrawn": (Step("DemandWithdrawn", _HELD, _says("withdrawal", {"reason": "样例：已自行解决。"}, "partner")),),
+    "refused": (Step("DemandRefused", _HELD, _hub("refusal", {"reason": "other_channel", "next_step": "样例：请向税务部门咨询。"})),),
+    "smooth": (ACCEPT, ANSWER, *DONE),
+    "part": (ACCEPT, SERVE, RESOLVE),
+    "imported": (Step("HistoryImported", _HELD, None), ACCEPT, ANSWER, *DONE),
 }
-"""Every plan by name; the traffic takes them in this order, so that all of them show within three minutes."""
+"""Every plan by name, the slowest first: the traffic takes them in this order, so that all of them show within three minutes."""

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx2
 
 from cli.sample.picture import sample_png
-from cli.sample.plans import Act, View, next_act, plan_of
+from cli.sample.plans import Act, View, is_over, next_act, plan_of
 
 OPEN: Final = ("triage", "assigned", "in_progress", "awaiting_enterprise", "resolved", "disputed", "closed", "withdrawn", "merged")
 """Statuses in which a plan may have something to do."""
 PAGE: Final = "100"
 RETRY: Final = 1.0
-OLDEST: Final = 900.0
-"""Seconds after which a demand that has ended is left alone."""
+QUIET: Final = 2.0
+"""Seconds a demand is left alone after anything happened to it: people are not that quick."""
+AGAIN: Final = 10.0
+"""Seconds until an act is tried again that did not move the demand."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """A demand as it was read last, so that only what has moved is read again. `over`: it has played its part."""
+
+    version: int
+    parent: str | None
+    events: tuple[Mapping[str, Any], ...]
+    happened: Counter[str]
+    over: bool = False
+    tried: float = float("-inf")
 
 
 class Stage:
@@ -31,7 +48,7 @@ class Stage:
         self._links: dict[str, str] = {}
         self._parents: dict[str, str] = {}
         self._hub = ""
-        self._done: set[str] = set()
+        self._known: dict[str, _Known] = {}
 
     async def open(self, *, quiet: str) -> list[tuple[str, str | None]]:
         """Learn the places demands may come from, and the tree of nodes; waits until the registry has a network."""
@@ -50,18 +67,47 @@ class Stage:
             json={**body, "partner_ref": f"sample/{plan}/{number}"},
             headers=_bearer(self._keys["partner"]) | {"Idempotency-Key": key},
         )
+        _require_answered(answer)
         if answer.status_code in (200, 201):
             receipt = answer.json()
             self._links[receipt["id"]] = receipt["links"]["enterprise"].rpartition("/")[2]
 
+    async def bring(self, rows: Sequence[tuple[str, Mapping[str, Any]]], key: str) -> None:
+        """Import a batch, a plan and a body a row, and keep the enterprises' links. Raises httpx2.HTTPError."""
+        lines = [json.dumps({**body, "partner_ref": f"sample/{plan}/{number}"}) for number, (plan, body) in enumerate(rows)]
+        answer = await self._client.post(
+            f"{self._endpoints['intake']}/v1/demands/batch?source=sample",
+            content="\n".join(lines),
+            headers=_bearer(self._keys["partner"]) | {"Idempotency-Key": key, "Content-Type": "application/x-ndjson"},
+        )
+        _require_answered(answer)
+        if answer.status_code == 200:
+            results = [json.loads(line) for line in answer.text.splitlines()]
+            self._links |= {row["id"]: row["link"].rpartition("/")[2] for row in results if "link" in row}
+            if any(row.get("result") == "not_done" for row in results):
+                raise httpx2.HTTPError("the store went away in the middle of the batch")
+
     async def play(self) -> None:
         """Look at every sample demand once and do what its plan says. Raises httpx2.HTTPError."""
+        listed = set()
         for status in OPEN:
             for demand in await self._demands(status):
-                view = await self._view(demand)
-                act = next_act(view) if view is not None else None
-                if act is not None:
-                    await self._do(act, demand)
+                listed.add(demand["id"])
+                await self._turn(demand)
+        self._known = {demand: known for demand, known in self._known.items() if demand in listed}
+
+    async def _turn(self, demand: Mapping[str, Any]) -> None:
+        now = datetime.now(UTC)
+        quiet = now - datetime.fromisoformat(demand["updated_at"])
+        known = await self._read(demand) if quiet.total_seconds() >= QUIET else None
+        if known is None or known.over or time.monotonic() - known.tried < AGAIN:
+            return
+        view = View({**demand, "parent": known.parent}, known.happened, known.events, quiet, now, self._parents, self._hub)
+        known.over = is_over(view)
+        act = next_act(view)
+        if act is not None:
+            await self._do(act, demand)
+            known.tried = time.monotonic()
 
     async def _demands(self, status: str) -> list[dict[str, Any]]:
         answer = await self._client.get(
@@ -72,20 +118,25 @@ class Stage:
         items: list[dict[str, Any]] = answer.json().get("items", []) if answer.status_code == 200 else []
         return items
 
-    async def _view(self, demand: dict[str, Any]) -> View | None:
-        now = datetime.now(UTC)
-        quiet = now - datetime.fromisoformat(demand["updated_at"])
-        if demand["status"] in ("closed", "withdrawn", "merged") and (demand["id"] in self._done or quiet.total_seconds() > OLDEST):
-            self._done.add(demand["id"])
+    async def _read(self, demand: Mapping[str, Any]) -> _Known | None:
+        known = self._known.get(demand["id"])
+        if known is not None and known.version == demand["version"]:
+            return known
+        address, headers = f"{self._endpoints['tracker']}/v1/demands/{demand['id']}", _bearer(self._keys["hub"])
+        parent = known.parent if known is not None else None
+        if known is None and plan_of(demand) is None:  # lists do not tell of what a demand is a part
+            answer = await self._client.get(address, headers=headers)
+            if answer.status_code != 200:
+                return None
+            parent = answer.json().get("parent")
+        answer = await self._client.get(f"{address}/trail", headers=headers)
+        commits = answer.json()["commits"] if answer.status_code == 200 else []
+        if not commits:
             return None
-        if plan_of(demand) is None or quiet.total_seconds() < 2:
-            return None
-        answer = await self._client.get(f"{self._endpoints['tracker']}/v1/demands/{demand['id']}/trail", headers=_bearer(self._keys["hub"]))
-        if answer.status_code != 200:
-            return None
-        events = tuple(event for commit in answer.json()["commits"] for event in commit["events"])
-        happened = Counter(event["type"] for event in events)
-        return View(demand, happened, events, quiet, now, self._parents, self._hub)
+        events = tuple(event for commit in commits for event in commit["events"])
+        found = _Known(commits[-1]["version"], parent, events, Counter(event["type"] for event in events))
+        self._known[demand["id"]] = found
+        return found
 
     async def _do(self, act: Act, demand: Mapping[str, Any]) -> None:
         token = self._links.get(demand["id"]) if act.who == "enterprise" else self._keys[act.who]
@@ -121,6 +172,12 @@ class Stage:
             after = page.get("next")
             if after is None:
                 return
+
+
+def _require_answered(answer: httpx2.Response) -> None:
+    """Raise httpx2.HTTPError where the same request may well do later."""
+    if answer.status_code >= 500 or answer.status_code == 429:
+        answer.raise_for_status()
 
 
 def _bearer(key: str) -> dict[str, str]:
