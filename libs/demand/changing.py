@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-__all__ = ["changed"]
+from libs.demand.state import AssistanceStatus, ComplaintStatus, DemandState
+
+__all__ = ["assignment_changed", "assistance_in", "changed", "complaint_in"]
 
 if TYPE_CHECKING:
     # For the type checker it is `replace`, so that it knows the names and types of all members.
@@ -21,3 +24,19 @@ else:
         members.update(state.__dict__)
         members.update(changes)
         return after
+
+
+def assignment_changed(state: DemandState, assignment: str, **changes: object) -> DemandState:
+    """Copy a state with some members of one assignment changed."""
+    found = (replace(a, **changes) if a.id == assignment else a for a in state.assignments)  # type: ignore[arg-type] # members by name
+    return changed(state, assignments=tuple(found))
+
+
+def assistance_in(state: DemandState, assistance: str, status: AssistanceStatus) -> DemandState:
+    """Copy a state with one assistance in another status."""
+    return changed(state, assistances=tuple(replace(a, status=status) if a.id == assistance else a for a in state.assistances))
+
+
+def complaint_in(state: DemandState, complaint: str, status: ComplaintStatus) -> DemandState:
+    """Copy a state with one complaint in another status."""
+    return changed(state, complaints=tuple(replace(c, status=status) if c.id == complaint else c for c in state.complaints))

@@ -122,6 +122,10 @@ def promised_again(state: DemandState, timing: Timing) -> DeadlinesSet | None:
     Counted from where the earlier promises were: acceptance from the assignment, answer and resolution from submission, plus the working
     time of pauses. A granted extension stands, and what was missed stays missed. A demand that pauses is promised again once it goes on.
     """
+
+    def net(deadline: Deadline) -> Deadline:
+        return deadline.model_copy(update={"at": clocks.calendar.add_working(deadline.at, state.paused_seconds)})
+
     clocks, current = timing.clocks, state.current
     if clocks.applies_to != "open" or state.clocks in (None, clocks.label):
         return None
@@ -132,12 +136,19 @@ def promised_again(state: DemandState, timing: Timing) -> DeadlinesSet | None:
     if "accept" in state.deadlines:
         found["accept"] = timing.after(current.since, rules.accept.of(state.urgency))
     if "answer" in state.deadlines:
-        found["answer"] = timing.after(start, rules.first_answer.of(state.urgency))
+        found["answer"] = net(timing.after(start, rules.first_answer.of(state.urgency)))
     if "resolve" in state.deadlines and not state.extension.granted:
-        resolve = resolution(state, timing, start, state.category)["resolve"]
-        moved = clocks.calendar.add_working(resolve.at, state.paused_seconds)
-        found |= with_warning(timing, resolve.model_copy(update={"at": moved}), timing.at(state))
-    return timing.set(found) if found else None
+        found |= _moved(state, timing, net(resolution(state, timing, start, state.category)["resolve"]))
+    return timing.set(found) if any(state.deadlines.get(limit) != deadline for limit, deadline in found.items()) else None
+
+
+def _moved(state: DemandState, timing: Timing, resolve: Deadline) -> dict[Limit, Deadline]:
+    """Another promise to resolve in place of one. A warning that was to come and would be late for it comes now."""
+    at = timing.at(state)
+    found = with_warning(timing, resolve, at)
+    if "warn" not in found and "warn" in state.deadlines:
+        found["warn"] = resolve.model_copy(update={"at": at})
+    return found
 
 
 def resolution(state: DemandState, timing: Timing, start: datetime, category: str | None) -> dict[Limit, Deadline]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from libs.demand.deadlines import Timing, after_pause, resolution
+from libs.demand.deadlines import Timing, after_pause, promised_again, resolution
 from libs.demand.evolve import evolve
 from libs.demand.state import PAUSED, DemandState
-from libs.events import DemandEvent, DemandReopened, DemandResumed, Sealed
+from libs.events import DeadlinesSet, DemandEvent, DemandReopened, DemandResumed, Sealed
 from libs.events.closing import ReopenCause
 from libs.events.handling import ResumeCause
 
@@ -37,7 +37,11 @@ class Draft:
             seconds, moved = after_pause(self.state, self.timing)
             self.add(DemandResumed(cause=cause, paused_seconds=seconds))
             if moved:
-                self.add(self.timing.set(moved))
+                # The same promises under the same pack, only later; a pack that applies to open demands comes on top of it.
+                self.add(DeadlinesSet(clocks=self.state.clocks or self.timing.clocks.label, deadlines=moved))
+            again = promised_again(self.state, self.timing)
+            if again is not None:
+                self.add(again)
         return self
 
     def reopen(self, cause: ReopenCause, *, same_node: bool, by: str | None = None, note: Sealed | None = None) -> Draft:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never, cast
 
-from libs.demand.changing import changed
+from libs.demand.changing import assignment_changed, assistance_in, changed, complaint_in
 from libs.demand.state import (
     ASSISTING,
     HELD,
@@ -96,6 +96,8 @@ from libs.events.timekeeping import Limit
 _UNTOUCHED: Final = (DeadlinesSet, DeadlineWarned, DemandAssigned, ArbitrationOpened, DuplicateSuggested, FollowUpOrdered)
 """What the system adds by itself: an own act stays the latest thing anybody did."""
 
+_PROMISES: Final[frozenset[Limit]] = frozenset({"answer", "resolve"})
+
 
 def evolve(state: DemandState, event: Event, *, version: int, at: datetime) -> DemandState:
     """Return the state after one event. `version` and `at` are those of its commit."""
@@ -113,7 +115,7 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             assignment = Assignment(fact.assignment, fact.node, AssignmentStatus.OPEN, fact.explanation.path != "candidate", at)
             return _given(state, assignment, at)
         case DeadlinesSet():
-            return changed(state, deadlines={**state.deadlines, **fact.deadlines}, clocks=fact.clocks, at=at)
+            return _promised(state, fact, at)
         case AssignmentAccepted():
             accepted = _mark(_own(state, "accept", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.ACCEPTED)
             return changed(accepted, status=Status.IN_PROGRESS, deadlines=_without(state, "accept"))
@@ -149,7 +151,7 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case DemandWithdrawn() | DemandRefused():
             return _ended(state, Status.WITHDRAWN if isinstance(fact, DemandWithdrawn) else Status.REFUSED)
         case HandlerNamed():
-            return _change(state, fact.assignment, handler=fact.handler, stand_in=fact.stand_in, absent_until=fact.absent_until)
+            return assignment_changed(state, fact.assignment, handler=fact.handler, stand_in=fact.stand_in, absent_until=fact.absent_until)
         case EvidenceAttached():
             return changed(state, files={**state.files, fact.file: fact.side})
         case CompletionRequested():
@@ -170,11 +172,11 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             asked = Assistance(fact.assistance, fact.assistant, AssistanceStatus.REQUESTED, fact.due)
             return changed(state, assistances=(*state.assistances, asked))
         case AssistanceAccepted():
-            return _assistance(state, fact.assistance, AssistanceStatus.ACCEPTED)
+            return assistance_in(state, fact.assistance, AssistanceStatus.ACCEPTED)
         case AssistanceDeclined():
-            return _assistance(state, fact.assistance, AssistanceStatus.DECLINED)
+            return assistance_in(state, fact.assistance, AssistanceStatus.DECLINED)
         case AssistanceDelivered():
-            return _assistance(state, fact.assistance, AssistanceStatus.DELIVERED)
+            return assistance_in(state, fact.assistance, AssistanceStatus.DELIVERED)
         case DeadlineWarned():
             return changed(state, deadlines=_without(state, "chase" if fact.chase else "warn"))
         case DeadlineMissed():
@@ -203,7 +205,7 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             return changed(state, complaints=(*state.complaints, Complaint(fact.complaint, fact.node, ComplaintStatus.RAISED)))
         case ComplaintVerified() | ComplaintDismissed():
             verified = isinstance(fact, ComplaintVerified)
-            return _complaint(state, fact.complaint, ComplaintStatus.VERIFIED if verified else ComplaintStatus.DISMISSED)
+            return complaint_in(state, fact.complaint, ComplaintStatus.VERIFIED if verified else ComplaintStatus.DISMISSED)
         case DuplicateSuggested():
             return changed(state, suggested=state.suggested.union(like.demand for like in fact.suggestions))
         case DemandMerged():
@@ -263,6 +265,12 @@ def _given(state: DemandState, assignment: Assignment, at: datetime) -> DemandSt
     )
 
 
+def _promised(state: DemandState, fact: DeadlinesSet, at: datetime) -> DemandState:
+    """The pack of a demand is that of its promises to the enterprise; what is set beside them changes nothing about those."""
+    beside = _PROMISES.isdisjoint(fact.deadlines) and not _PROMISES.isdisjoint(state.deadlines)
+    return changed(state, deadlines={**state.deadlines, **fact.deadlines}, clocks=state.clocks if beside else fact.clocks, at=at)
+
+
 def _corrected(state: DemandState, event: DemandCorrected) -> DemandState:
     return changed(
         state,
@@ -276,7 +284,7 @@ def _corrected(state: DemandState, event: DemandCorrected) -> DemandState:
 
 
 def _answered(state: DemandState, assignment: str) -> DemandState:
-    return changed(_change(state, assignment, answered=True), deadlines=_without(state, "answer"))
+    return changed(assignment_changed(state, assignment, answered=True), deadlines=_without(state, "answer"))
 
 
 def _resolved(state: DemandState, fact: DemandResolved, at: datetime) -> DemandState:
@@ -335,20 +343,7 @@ def _own(state: DemandState, act: OwnAct, assignment: str, node: str, at: dateti
 
 
 def _mark(state: DemandState, assignment: str, status: AssignmentStatus) -> DemandState:
-    return _change(state, assignment, status=status)
-
-
-def _change(state: DemandState, assignment: str, **changes: object) -> DemandState:
-    assignments = tuple(replace(a, **changes) if a.id == assignment else a for a in state.assignments)  # type: ignore[arg-type]
-    return changed(state, assignments=assignments)
-
-
-def _assistance(state: DemandState, assistance: str, status: AssistanceStatus) -> DemandState:
-    return changed(state, assistances=tuple(replace(a, status=status) if a.id == assistance else a for a in state.assistances))
-
-
-def _complaint(state: DemandState, complaint: str, status: ComplaintStatus) -> DemandState:
-    return changed(state, complaints=tuple(replace(c, status=status) if c.id == complaint else c for c in state.complaints))
+    return assignment_changed(state, assignment, status=status)
 
 
 def _without(state: DemandState, *limits: Limit) -> Mapping[Limit, Deadline]:

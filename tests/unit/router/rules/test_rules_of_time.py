@@ -25,6 +25,7 @@ from libs.events import (
     DemandResumed,
     Event,
     FollowUpOrdered,
+    ProgressReported,
     SupervisionOpened,
 )
 from libs.events.testing import at, sealed
@@ -271,6 +272,43 @@ def test_a_pack_that_says_so_promises_open_demands_again_from_where_the_clock_be
     assert isinstance(again, DeadlinesSet)
     assert again.deadlines["resolve"].at == s.march(3, 17, 30) < given.deadlines["resolve"].at
     assert not router.decide(fold(given, [again], now), router.KeepTime(s.NETWORK, Timing(now, pack)))
+
+
+@pytest.mark.parametrize("status", [Status.AWAITING_ENTERPRISE, Status.SUSPENDED])
+def test_a_demand_that_pauses_is_promised_again_once_it_goes_on(status: Status) -> None:
+    pack = replace(faster_pack(), applies_to="open")
+    given = s.standing(status)
+    assert router.decide(given.state, router.KeepTime(s.NETWORK, Timing(s.march(2, 10), pack))) == ()
+    command = router.ResumeDemand(s.coordinator(), Timing(s.march(2, 11), pack))
+    resumed, moved, again = given.when(lambda state: router.decide(state, command)).events
+    assert isinstance(resumed, DemandResumed)
+    assert isinstance(moved, DeadlinesSet)
+    assert isinstance(again, DeadlinesSet)
+    assert (moved.clocks, again.clocks) == ("testnet/clocks/1", "testnet/clocks/2")
+    after = fold(given.state, [resumed, moved, again], s.march(2, 11))
+    # One working day from submission, and the pause of two hours less a few seconds on top.
+    assert s.march(4, 10, 29) <= after.deadlines["resolve"].at < s.march(4, 10, 30)
+    assert not router.decide(after, router.KeepTime(s.NETWORK, Timing(s.march(2, 11), pack)))
+
+
+def test_what_is_set_beside_the_promises_to_the_enterprise_does_not_pass_for_promising_again() -> None:
+    """The node accepts under the new pack before the round comes to it: the round promises it again all the same."""
+    pack = replace(faster_pack(), applies_to="open")
+    given = s.assigned_demand().state
+    state = fold(given, router.decide(given, router.AcceptAssignment("a1", s.clerk(), Timing(s.march(2, 9, 20), pack))), s.march(2, 9, 20))
+    [again] = router.decide(state, router.KeepTime(s.NETWORK, Timing(s.march(2, 9, 30), pack)))
+    assert isinstance(again, DeadlinesSet)
+    assert again.deadlines["resolve"].at == s.march(3, 17, 30)
+
+
+def test_a_warning_whose_moment_has_passed_under_the_new_pack_is_given_at_once() -> None:
+    """Not after the new limit has been missed, at the moment the old pack had meant it for."""
+    pack = replace(faster_pack(), applies_to="open")
+    given, now = s.accepted_demand((ProgressReported(assignment="a1", node=s.WINDOW, note=N),)).state, s.march(3, 10)
+    again, warned = router.decide(given, router.KeepTime(s.NETWORK, Timing(now, pack)))
+    assert isinstance(again, DeadlinesSet)
+    assert again.deadlines["warn"].at == now
+    assert warned == DeadlineWarned(limit="resolve", node=s.WINDOW, due=s.march(3, 17, 30))
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status not in (Status.SUBMITTED, Status.TRIAGE)])
