@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from fastapi import APIRouter, Response
-from sqlalchemy import text
+from sqlalchemy import ARRAY, TEXT, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.auth import require_role, standing_of
@@ -23,12 +23,12 @@ from libs.events.names import command_id
 from libs.events.privacy import Erasure, PrivacyLedger
 from services.router.commanding import SUPERVISING, DemandId, documented, receipt, run, see
 from services.router.domain import ApproveErasure, HubCommand, RequestErasure, decide
+from services.router.files import FileStore
 from services.router.inputs import ErasureInput, NothingInput
 from services.router.rooms import Rooms
 
 routes = APIRouter(prefix="/v1/demands/{demand}/erasure", tags=["个人信息 · personal data"])
-_DESTROY: Final = text("delete from keyring.data_key where key_id = :key")
-_FORGET: Final = text("delete from router.file where demand = :demand")
+_DESTROY: Final = text("delete from keyring.data_key where key_id = any(:keys)").bindparams(bindparam("keys", type_=ARRAY(TEXT)))
 
 
 @routes.post("", status_code=201, responses=documented(), summary="申请删除个人信息 · Ask for erasure")
@@ -61,22 +61,21 @@ async def approve_erasure(demand: DemandId, incoming: IncomingDep, body: Nothing
         return ApproveErasure(by)
 
     answer = await run(incoming, "ApproveErasure", demand, if_match, body or NothingInput(), command, roles=SUPERVISING)
-    await destroy(rooms.engine, [order])
+    await destroy(rooms.engine, rooms.files, [order])
     rooms.desk.keys.forget(order.key)
     return answer
 
 
-async def destroy(engine: AsyncEngine, orders: list[Erasure]) -> None:
+async def destroy(engine: AsyncEngine, files: FileStore, orders: list[Erasure]) -> None:
     """Destroy the keys and files these orders name; what is gone already stays gone. Raises Unavailable."""
     async with transaction(engine) as connection:
-        for order in orders:
-            await connection.execute(_DESTROY, {"key": order.key})
-            await connection.execute(_FORGET, {"demand": order.demand})
+        await connection.execute(_DESTROY, {"keys": [order.key for order in orders]})
+    await files.delete_all([order.demand for order in orders])
 
 
-async def reapply(ledger: PrivacyLedger, engine: AsyncEngine) -> int:
+async def reapply(ledger: PrivacyLedger, engine: AsyncEngine, files: FileStore) -> int:
     """Carry out every order again, before anything is served: a restored backup may have brought keys back. Returns their number."""
     orders = await ledger.orders()
     if orders:
-        await destroy(engine, orders)
+        await destroy(engine, files, orders)
     return len(orders)

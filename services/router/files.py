@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final, Protocol
 
-from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, delete, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, any_, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.database import transaction
@@ -35,6 +35,7 @@ FILE: Final = Table(
     Column("size", Integer, nullable=False),
     Column("stored_at", DateTime(timezone=True), nullable=False),
 )
+_DELETE: Final = delete(FILE).where(FILE.c.demand == any_(bindparam("demands", type_=ARRAY(Text))))
 
 
 class FileStore(Protocol):
@@ -46,8 +47,8 @@ class FileStore(Protocol):
     async def get(self, demand: str, file_id: str) -> bytes:
         """The sealed file. Raises NotFound file_not_found, Unavailable."""
 
-    async def delete_all(self, demand: str) -> None:
-        """Remove every file of a demand, for good; none is no error. Raises Unavailable."""
+    async def delete_all(self, demands: Collection[str]) -> None:
+        """Remove every file of these demands, for good; none is no error. Raises Unavailable."""
 
 
 class PostgresFileStore:
@@ -72,9 +73,9 @@ class PostgresFileStore:
             raise NotFound("file_not_found")
         return bytes(sealed)
 
-    async def delete_all(self, demand: str) -> None:
+    async def delete_all(self, demands: Collection[str]) -> None:
         async with transaction(self._engine) as connection:
-            await connection.execute(delete(FILE).where(FILE.c.demand == demand))
+            await connection.execute(_DELETE, {"demands": list(demands)})
 
 
 class MemoryFileStore:
@@ -93,8 +94,8 @@ class MemoryFileStore:
             raise NotFound("file_not_found")
         return sealed
 
-    async def delete_all(self, demand: str) -> None:
-        self._files = {place: sealed for place, sealed in self._files.items() if place[0] != demand}
+    async def delete_all(self, demands: Collection[str]) -> None:
+        self._files = {place: sealed for place, sealed in self._files.items() if place[0] not in demands}
 
 
 def seal_file(content: bytes, key: DataKey, *, demand: str, file_id: str, nonce: bytes) -> bytes:

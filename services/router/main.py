@@ -62,7 +62,8 @@ def create_app(settings: RouterSettings) -> FastAPI:
             event.listen(engine.sync_engine, "connect", _plan_afresh)
             stack.push_async_callback(engine.dispose)
             ledger = PrivacyLedger(store)
-            await erasing.reapply(ledger, engine)
+            files = PostgresFileStore(engine, _now)
+            await erasing.reapply(ledger, engine, files)
             ownership = PartitionOwnership(engine, every=settings.balance_seconds)
             meters = Meters(app.state.metrics, lambda: len(ownership.parts))
             load, keys = OpenLoad(), KeyRing(engine, kek)
@@ -108,9 +109,7 @@ def create_app(settings: RouterSettings) -> FastAPI:
             app.state.checking = checking
             app.state.engine = engine
             app.state.cells = cells
-            app.state.rooms = Rooms(
-                CommandDesk(store, keys, _now, secrets.token_bytes), engine, follower, ledger, PostgresFileStore(engine, _now)
-            )
+            app.state.rooms = Rooms(CommandDesk(store, keys, _now, secrets.token_bytes), engine, follower, ledger, files)
             yield
 
     async def readiness(app: FastAPI) -> dict[str, bool]:
