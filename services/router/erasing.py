@@ -51,19 +51,24 @@ async def approve_erasure(demand: DemandId, incoming: IncomingDep, body: Nothing
     caller = incoming.caller
     require_role(caller, *SUPERVISING)
     fold = await see(rooms, caller, demand)
+    order = Erasure(demand, fold.state.key_id, fold.state.erasure_asked_by or "", caller.party, rooms.desk.now().isoformat())
     if fold.state.erased and command_id(demand, "ApproveErasure", caller.party, incoming.key) in fold.commands:
+        await _carry_out(rooms, order)  # the first attempt may have ended before it
         return receipt(Done(fold, None, fold.seq, replayed=True), demand)  # its request can no longer be compared: the key is gone
     decide(fold.state, ApproveErasure(standing_of(caller, rooms.follower.directory)))
-    order = Erasure(demand, fold.state.key_id, fold.state.erasure_asked_by or "", caller.party, rooms.desk.now().isoformat())
     await rooms.ledger.record(order)
 
     def command(_state: DemandState, by: Standing, _timing: Timing, _seal: Seal) -> HubCommand:
         return ApproveErasure(by)
 
     answer = await run(incoming, "ApproveErasure", demand, if_match, body or NothingInput(), command, roles=SUPERVISING)
+    await _carry_out(rooms, order)
+    return answer
+
+
+async def _carry_out(rooms: Rooms, order: Erasure) -> None:
     await destroy(rooms.engine, rooms.files, [order])
     rooms.desk.keys.forget(order.key)
-    return answer
 
 
 async def destroy(engine: AsyncEngine, files: FileStore, orders: list[Erasure]) -> None:
