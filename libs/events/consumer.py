@@ -14,7 +14,7 @@ Corrupt            handled inside `apply`: park the demand
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Final, Protocol
 
@@ -53,8 +53,12 @@ async def run_projection(
     batch: int = 1_000,
     stop: asyncio.Event | None = None,
     on_fault: Callable[[Exception], None] | None = None,
+    on_silence: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Follow a stream for ever (or until `stop` is set). `on_fault` hears of every Unavailable, GapDetected and Fenced."""
+    """Follow a stream for ever (or until `stop` is set). `on_fault` hears of every Unavailable, GapDetected and Fenced.
+
+    `on_silence` is called about every second in which nothing came; what it raises counts as if `apply` had raised it.
+    """
     pause = FIRST_PAUSE
     while stop is None or not stop.is_set():
         try:
@@ -63,6 +67,8 @@ async def run_projection(
                     if recorded:
                         await projection.apply(recorded)
                         pause = FIRST_PAUSE
+                    elif on_silence is not None:
+                        await on_silence()
                     if stop is not None and stop.is_set():
                         return
         except (Unavailable, GapDetected, Fenced) as fault:

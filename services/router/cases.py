@@ -83,8 +83,8 @@ class Case:
         """Remember the decisions of a commit until they are written."""
         self.decisions += [(commit.at, event) for event in commit.events if isinstance(event, DemandAssigned | AssignmentArbitrated)]
 
-    def written(self) -> None:
-        """Everything about it stands in the tables."""
+    def taken(self) -> None:
+        """Everything about it was taken for the tables."""
         self.decisions, self.fresh = [], False
 
     def _keep(self, name: str, sealed: Sealed | None, command_id: str) -> None:

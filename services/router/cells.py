@@ -63,9 +63,10 @@ class CellRouters:
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 for router in self._routers.values():
-                    await router.turn.acquire()
+                    await router.close()
         tasks, self._tasks = self._tasks, []
         await end(tasks)
+        await asyncio.gather(*(router.stop() for router in self._routers.values()))
 
     async def _keep(self, cell: str, router: CellRouter) -> None:
         while True:

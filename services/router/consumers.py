@@ -2,45 +2,33 @@
 
 One reader per process and cell, unfiltered and contiguous, from the lowest checkpoint of the partitions owned; commits of other
 partitions, and those at or below a partition's own checkpoint, are passed over. The order is: append what is decided and what other
-demands are owed, then write rows and checkpoints. A crash in between repeats the batch, and every part of it may be repeated. Timers are
-set afterwards, behind the scenes.
+demands are owed, then write rows and checkpoints, while the next batch is taken up already. A crash in between repeats the batches since
+the checkpoint, and every part of them may be repeated. Timers are set afterwards, behind the scenes.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.database import transaction
-from libs.events import AssignmentArbitrated, DemandAssigned, EventStore, Fenced, GapDetected, NotFound, Recorded, Unavailable
+from libs.events import EventStore, Fenced, GapDetected, NotFound, Recorded, Unavailable
 from libs.events.consumer import run_projection
 from libs.events.names import demand_of, demand_stream, demand_subject, parse_demand_id, partition
 from services.router.arming import Arming
 from services.router.cases import Case, CaseBook, OpenLoad
-from services.router.comparing import queue_comparisons
-from services.router.decisions import decision_row, precedent_row, write_decisions, write_precedents
 from services.router.metrics import Meters
-from services.router.open_demands import write_open
 from services.router.ownership import PartitionOwnership
 from services.router.process import Dispatcher
 from services.router.reactions import Reactions
-from services.router.views import (
-    Parking,
-    assignment_rows,
-    move_checkpoints,
-    open_load,
-    park,
-    read_checkpoints,
-    read_parked,
-    unpark,
-    write_assignments,
-)
-from services.router.waiting import waiting
+from services.router.views import Parking, open_load, read_checkpoints, read_parked
+from services.router.writing import Rows, RowWriter
 
 BATCH: Final = 500
 ROUNDS: Final = 4
@@ -56,7 +44,7 @@ _log = structlog.get_logger("consumers")
 class CellRouter:
     """Routes the demands of one cell in the partitions owned; a Projection for `run_projection`.
 
-    `turn` is held while a batch is in work: who holds it may end the task without cutting a batch, and its connections, in two.
+    A turn is held while a batch is in work: who holds it may end the task without cutting a batch, and its connections, in two.
     """
 
     def __init__(
@@ -79,7 +67,7 @@ class CellRouter:
         self._ownership = ownership
         self._dispatcher = dispatcher
         self._reactions = reactions
-        self._arming = arming
+        self._writer = RowWriter(cell, engine, arming, now)
         self._load = load
         self._meters = meters
         self._now = now
@@ -89,7 +77,7 @@ class CellRouter:
         self._parked: set[str] = set()
         self._load_read: datetime | None = None
         self._busy_until = now()
-        self.turn = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self.handled = 0
 
     async def run(self) -> None:
@@ -97,7 +85,9 @@ class CellRouter:
         while True:
             changed = self._ownership.changed
             if self._ownership.parts:
-                await run_projection(self._store, self._stream, self, batch=BATCH, stop=changed, on_fault=self._fault)
+                await run_projection(
+                    self._store, self._stream, self, batch=BATCH, stop=changed, on_fault=self._fault, on_silence=self._finish
+                )
             else:
                 await changed.wait()
 
@@ -117,13 +107,23 @@ class CellRouter:
 
     async def position(self) -> int:
         """Where to read from: the lowest checkpoint of the partitions owned. Parked demands are tried again first."""
-        async with self.turn:
+        async with self._turn:
             return await self._begin()
 
     async def apply(self, batch: Sequence[Recorded]) -> None:
         """Handle a batch. Raises Unavailable, Fenced; then it will come again."""
-        async with self.turn:
+        async with self._turn:
             await self._take(batch)
+
+    async def close(self) -> None:
+        """Wait for the batch in work, have everything written, and take no further batch."""
+        await self._turn.acquire()
+        with suppress(Unavailable, Fenced):
+            await self._writer.finish()
+
+    async def stop(self) -> None:
+        """End the write under way, if any, wherever it stands; what it was about comes again."""
+        await self._writer.stop()
 
     @property
     def busy(self) -> bool:
@@ -137,6 +137,7 @@ class CellRouter:
 
     async def _begin(self) -> int:
         self._parts = self._ownership.parts
+        await self._writer.abandon()
         if not self._parts:
             raise Fenced("no partition is owned")
         async with transaction(self._engine) as connection:
@@ -144,6 +145,7 @@ class CellRouter:
             self._load.replace(await open_load(connection))
             self._load_read = self._now()
             parked = [parking for parking in await read_parked(connection) if self._is_mine(parking.demand)]
+        self._writer.begin(self._seqs)
         # Cached cases were counted in other figures, and after a fault nobody knows what of them was written.
         self._book.clear()
         await self._retry(parked)
@@ -159,6 +161,7 @@ class CellRouter:
         last = batch[-1].seq
         if len(batch) >= THICK:
             self._busy_until = self._now() + REST
+        await self._refresh_load()
         cases, broken = await self._book.follow(batch, self._is_due)
         await self._handle(cases, broken, last)
         self.handled = last
@@ -177,23 +180,8 @@ class CellRouter:
         unroutable = {parking.demand for parking in parked}
         parked += await self._reactions.answer([case for case in cases if case.demand not in unroutable])
         aside = {parking.demand for parking in parked}
-        open_ = waiting(cases)
-        rows = [row for case in cases for row in assignment_rows(case.demand, case.fold.state, case.fold.version)]
         cured = [case.demand for case in cases if case.demand in self._parked and case.demand not in aside]
-        async with transaction(self._engine) as connection:
-            await write_assignments(connection, rows)
-            await write_open(connection, open_.rows, open_.gone)
-            await write_decisions(connection, _decisions(cases))
-            await write_precedents(connection, _precedents(cases))
-            await queue_comparisons(connection, [case.demand for case in cases if case.fresh and case.fold.state.is_open])
-            await park(connection, parked, self._now())
-            await unpark(connection, cured)
-            await move_checkpoints(connection, self.cell, self._seqs, last)
-            if self._load_is_old():
-                self._load.replace(await open_load(connection))
-        self._arming.note(open_.due)
-        for case in cases:
-            case.written()
+        await self._writer.put(Rows.of(cases, parked, cured), last)
         self._seqs = {part: max(seq, last) for part, seq in self._seqs.items()}
         self._parked = (self._parked | aside).difference(cured)
         self._meters.parked.labels(self.cell).set(len(self._parked))
@@ -233,29 +221,21 @@ class CellRouter:
         except NotFound:
             return False
 
-    def _load_is_old(self) -> bool:
+    async def _refresh_load(self) -> None:
+        """Take the open load from the worklists again, now and then: others route, too."""
         now = self._now()
         if self._load_read is not None and now - self._load_read < REFRESH_LOAD:
-            return False
+            return
+        await self._writer.finish()
+        async with transaction(self._engine) as connection:
+            self._load.replace(await open_load(connection))
         self._load_read = now
-        return True
+
+    async def _finish(self) -> None:
+        async with self._turn:
+            await self._writer.finish()
 
     def _fault(self, fault: Exception) -> None:
         self._meters.faults.labels(self.cell, type(fault).__name__).inc()
         tell = _log.error if isinstance(fault, GapDetected) else _log.info if isinstance(fault, Fenced) else _log.warning
         tell("reading_interrupted", cell=self.cell, error=type(fault).__name__, message=str(fault))
-
-
-def _decisions(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    return [
-        decision_row(case.demand, at, event, sample=case.fold.state.sample)
-        for case in cases
-        for at, event in case.decisions
-        if isinstance(event, DemandAssigned)
-    ]
-
-
-def _precedents(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    return [
-        precedent_row(case.demand, at, event) for case in cases for at, event in case.decisions if isinstance(event, AssignmentArbitrated)
-    ]

@@ -25,8 +25,8 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    text,
     tuple_,
-    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -191,13 +191,18 @@ async def read_checkpoints(connection: AsyncConnection, cell: str, parts: Iterab
     return {row.part: row.seq for row in await connection.execute(query)}
 
 
+_MOVE: Final = text(
+    "update router.checkpoint own set seq = :new from unnest(:parts, :seqs) as known (part, seq)"
+    " where own.cell = :cell and own.part = known.part and own.seq = known.seq"
+).bindparams(bindparam("parts", type_=ARRAY(Integer)), bindparam("seqs", type_=ARRAY(BigInteger)))
+
+
 async def move_checkpoints(connection: AsyncConnection, cell: str, seqs: Mapping[int, int], new: int) -> None:
     """Move partitions from the sequences they are known to stand at to `new`. Raises Fenced if another router moved one."""
-    places = [(part, seq) for part, seq in seqs.items() if seq < new]
+    places = {part: seq for part, seq in seqs.items() if seq < new}
     if not places:
         return
-    standing = tuple_(CHECKPOINT.c.part, CHECKPOINT.c.seq).in_(places)
-    moved = await connection.execute(update(CHECKPOINT).where(CHECKPOINT.c.cell == cell, standing).values(seq=new))
+    moved = await connection.execute(_MOVE, {"cell": cell, "parts": list(places), "seqs": list(places.values()), "new": new})
     if moved.rowcount != len(places):
         raise Fenced(f"{len(places) - moved.rowcount} partitions of cell {cell} were moved by another router")
 

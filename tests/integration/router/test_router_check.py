@@ -24,11 +24,12 @@ async def check(app: FastAPI, headers: dict[str, str], *, full: bool = False) ->
 
 
 async def settled(town: Town, number: int) -> None:
-    """So many demands are assigned and their timers are set."""
+    """So many demands are assigned, their timers are set, and the checkpoint has passed all commits."""
 
     async def there() -> bool:
         query = "select count(*) filter (where due = armed and holder_assignment is not null), count(*) from router.open_demand"
-        return await town.rows(query) == [(number, number)]
+        passed = await town.rows("select min(seq) from router.checkpoint")
+        return await town.rows(query) == [(number, number)] and passed == [(await town.intake.position("DEMANDS_t1"),)]
 
     await eventually(there)
 
