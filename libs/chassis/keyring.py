@@ -21,7 +21,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis.database import copy_rows, transaction
+from libs.chassis.database import copy_rows, reading, transaction
 from libs.events.algorithms import NONCE_BYTES, Sealed, place, seal, unseal
 from libs.events.errors import Corrupt, NotFound, Unavailable
 from libs.events.names import crockford
@@ -188,7 +188,7 @@ class KeyRing:
             self._cache.popitem(last=False)
 
     async def _read(self, key_ids: list[str]) -> dict[str, DataKey]:
-        async with transaction(self._engine) as connection:
+        async with reading(self._engine) as connection:
             rows = (await connection.execute(_SELECT, {"ids": key_ids})).all()
         read = {}
         for key_id, wrapped, kek_id in rows:

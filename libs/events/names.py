@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -20,13 +19,18 @@ TIMERS_STREAM: Final = "TIMERS"
 TIMERS_SUBJECTS: Final = "timer.>"
 TIMERS_CONSUMER: Final = "router_timers"
 TIMERS_DUE: Final = "timer.due.>"
-_TO_CROCKFORD: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz")
+_CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = tuple(high + low for high in _CROCKFORD for low in _CROCKFORD)
+"""All numbers of ten bits, spelled."""
 _DEMAND_ID: Final = re.compile(r"^(?P<network>[a-z][a-z0-9]{1,31})-(?P<cell>[a-z0-9]{1,8})-(?P<hash>[0-9a-hjkmnp-tv-z]{16})\Z")
 
 
 def crockford(data: bytes) -> str:
-    """Spell bytes in lower-case Crockford base32; 10 bytes give 16 characters."""
-    return base64.b32encode(data).rstrip(b"=").translate(_TO_CROCKFORD).decode()
+    """Spell bytes in lower-case Crockford base32, bits left over filled with zeros; 10 bytes give 16 characters."""
+    length = -(-len(data) * 8 // 5)
+    ten = -(-length // 2)
+    number = int.from_bytes(data) << (ten * 10 - len(data) * 8)
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(ten * 10 - 10, -1, -10)])[:length]
 
 
 def demand_id(network: str, cell: str, *, salt: bytes, party: str, key: str) -> str:
