@@ -25,7 +25,8 @@ from libs.events import (
 )
 from libs.events.names import command_id
 from services.router.splitting import part_id
-from tests.integration.router.town import KEK, TOWNSHIP, Town, content, eventually, hurried
+from tests.integration.router.test_router_api import post
+from tests.integration.router.town import KEK, TOWNSHIP, Town, client_of, content, eventually, hurried
 
 pytestmark = pytest.mark.servers
 
@@ -64,6 +65,20 @@ async def test_the_older_demand_gets_to_know_what_was_merged_into_it(town: Town)
         await town.happens(older, "MergeReceived")
         assert (await town.state(older)).received == (younger,)
         assert (await town.state(younger)).status is Status.MERGED
+
+
+async def test_a_person_merges_only_into_what_it_may_know(town: Town) -> None:
+    await town.publish(content())
+    async with town.router() as app:
+        clerk = await town.enter(client_of(app, await town.issue("clerk", "win-one")))
+        older, younger = await pair(town)
+        hidden = await town.submit("digital")
+        assert (await town.assigned(hidden)).node == "win-digital"
+        for into in (hidden, "ningbo-t1-0000000000000000"):
+            answer = await post(clerk, f"/v1/demands/{younger}/merge", {"into": into})
+            assert (answer.status_code, answer.json()["code"]) == (404, "demand_not_found")
+        answer = await post(clerk, f"/v1/demands/{younger}/merge", {"into": older})
+        assert (answer.status_code, answer.json()["status"]) == (201, "merged")
 
 
 async def test_a_merge_is_finished_after_a_crash_and_done_once(town: Town) -> None:
