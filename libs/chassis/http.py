@@ -1,13 +1,14 @@
-"""HTTP conventions every endpoint shares: Idempotency-Key, If-Match and ETag, opaque cursors, page size."""
+"""HTTP conventions every endpoint shares: Idempotency-Key, If-Match and ETag, opaque cursors, page size, uploads."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import Header, Query
+from fastapi import Header, HTTPException, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError, from_json, to_json
 
@@ -15,6 +16,9 @@ from libs.events.errors import Refused
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
+UPLOAD_WITHIN: Final = 120.0
+"""Seconds a sender may take for a file."""
+
 _MAX_CURSOR: Final = 1024
 _LARGEST: Final = 2**63 - 1
 
@@ -51,6 +55,15 @@ IfMatch = Annotated[
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="每页条数。 / Entries per page.")]
 """Page size 1..200. Use as `limit: Limit = DEFAULT_LIMIT`."""
+
+
+async def read_upload(request: Request) -> bytes:
+    """Read the bytes of a file that is the body (path declared as an `Upload`). Raises HTTPException 504 for a sender that is too slow."""
+    try:
+        async with asyncio.timeout(UPLOAD_WITHIN):
+            return await request.body()
+    except TimeoutError as error:
+        raise HTTPException(504) from error
 
 
 def etag(version: int) -> str:

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, ValidationError
-from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from libs.chassis.auth import require_role
@@ -20,6 +19,7 @@ from libs.chassis.caller import IncomingDep
 from libs.chassis.commands import actor_of, trace_headers
 from libs.chassis.edge import Upload
 from libs.chassis.field_errors import FieldError, field_errors
+from libs.chassis.http import read_upload
 from libs.chassis.problems import PROBLEM_RESPONSES, problem_response
 from libs.events import Unavailable
 from services.intake.batch import BYTES, FORMATS, BadFile, BatchFile, Format, read_csv, read_lines
@@ -33,7 +33,6 @@ from services.intake.submission import network_of, open_cell
 PATH: Final = "/v1/demands/batch"
 UPLOAD: Final = Upload(re.compile(re.escape(PATH)), BYTES)
 AT_ONCE: Final = 2
-UPLOAD_WITHIN: Final = 120.0
 SOURCE: Final = r"^[a-z0-9_-]{1,40}$"
 
 batches = APIRouter(tags=["受理 · intake"])
@@ -143,7 +142,7 @@ async def import_batch(request: Request, incoming: IncomingDep, dry_run: DryRun 
     with ExitStack() as place:
         place.callback(hall.enter())
         try:
-            file = await hall.read(await _body(request), kind, zone)
+            file = await hall.read(await read_upload(request), kind, zone)
         except BadFile as bad:
             errors = [FieldError(mistake.field, mistake.code) for mistake in bad.mistakes]
             return problem_response(bad.code, request, field=bad.field, errors=errors)
@@ -164,14 +163,6 @@ class _Lines(StreamingResponse):
         with self._place:
             async with aclosing(self._lines):
                 await super().__call__(scope, receive, send)
-
-
-async def _body(request: Request) -> bytes:
-    try:
-        async with asyncio.timeout(UPLOAD_WITHIN):
-            return await request.body()
-    except TimeoutError as error:
-        raise HTTPException(504) from error
 
 
 def _read(data: bytes, kind: Format, zone: ZoneInfo) -> BatchFile:

@@ -7,7 +7,7 @@ import re
 from typing import Annotated, Final
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Header, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel
 from starlette.responses import Response as Answer
 
@@ -15,7 +15,7 @@ from libs.chassis.auth import require_role, standing_of
 from libs.chassis.caller import Incoming, LinkedCallerDep, LinkedIncomingDep
 from libs.chassis.commands import Seal
 from libs.chassis.edge import Upload
-from libs.chassis.http import IfMatch
+from libs.chassis.http import IfMatch, read_upload
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import DemandState, Standing, Timing
 from libs.events import EvidenceAttached, NotFound, Refused, Role
@@ -27,7 +27,6 @@ from services.router.rooms import Rooms
 
 ATTACHING: Final[tuple[Role, ...]] = ("partner", "clerk", "coordinator")
 UPLOAD: Final = Upload(re.compile(r"/v1/demands/[^/]+/files"), LARGEST)
-UPLOAD_WITHIN: Final = 120.0
 TITLE: Final = 120
 NONCE_BYTES: Final = 12
 
@@ -78,7 +77,7 @@ async def attach(
     if incoming.caller.link is None:
         require_role(incoming.caller, *ATTACHING)
     await see(rooms, incoming.caller, demand)
-    content = await _read(request)
+    content = await read_upload(request)
     facts = await asyncio.to_thread(inspect_file, content, request.headers.get("content-type"))
     stored = file_id(demand, facts.digest)
     await _store(rooms, incoming, demand, stored, facts, content)
@@ -117,14 +116,6 @@ async def download(demand: DemandId, file: FileId, caller: LinkedCallerDep, room
 
 
 _EXTENSIONS: Final = {"jpeg": "jpg", "document": "docx", "sheet": "xlsx"}
-
-
-async def _read(request: Request) -> bytes:
-    try:
-        async with asyncio.timeout(UPLOAD_WITHIN):
-            return await request.body()
-    except TimeoutError as error:
-        raise HTTPException(504) from error
 
 
 async def _store(rooms: Rooms, incoming: Incoming, demand: str, stored: str, facts: FileFacts, content: bytes) -> None:
