@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
 
 from cli.remote import Remote, address, key
 
@@ -44,12 +43,8 @@ def check(full: Full = False, router: Router = None, key_file: KeyFile = None) -
 
 def _print(found: dict[str, Any]) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    violations = found["violations"]
-    if violations:
-        table = Table(Column("诉求 · demand", no_wrap=True), "问题 · what is wrong", "自 · since")
-        for one in violations:
-            table.add_row(one["demand"], KINDS.get(one["kind"], one["kind"]), one["since"])
-        console.print(table)
+    for one in found["violations"]:  # a line each and never folded, so that it can be searched and copied
+        console.print(f"{one['demand']}  {KINDS.get(one['kind'], one['kind'])}  {one['since']}", markup=False)
     where = f"{found['checked']} 件诉求、{found['partitions']} 个分区 · {found['checked']} demands, {found['partitions']} partitions"
     if not found["complete"]:
         console.print("✗ 未能全部核查：未结诉求过多 · not all could be checked: too many are open")
