@@ -87,7 +87,7 @@ def _alike(trail: Trail, speech: Speech) -> Iterator[Kin]:
     lang = speech.say.lang
     found = [like for event in _events(trail) if isinstance(event, DuplicateSuggested) for like in event.suggestions]
     for like in sorted(found, key=lambda like: -like.score):
-        reasons = ("，" if lang == "zh" else ", ").join(reason_words(reason, speech) for reason in like.reasons)
+        reasons = speech.text("between_reasons").join(reason_words(reason, speech) for reason in like.reasons)
         yield Kin(like.demand, phrase(lang, "kin_like", reasons=reasons))
 
 
@@ -96,7 +96,8 @@ def reason_words(reason: str, speech: Speech) -> str:
     text = _TEXT_LIKE.fullmatch(reason)
     if text is not None:
         return str(phrase(speech.say.lang, "like_text", n=text[1]))
-    return str(phrase(speech.say.lang, f"like_{reason}")) if f"like_{reason}" in PHRASES else reason
+    known = f"like_{reason}" in PHRASES and reason != "text"
+    return str(phrase(speech.say.lang, f"like_{reason}")) if known else reason
 
 
 def _help(state: DemandState, speech: Speech) -> Iterator[Help]:

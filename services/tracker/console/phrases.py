@@ -10,6 +10,7 @@ from typing import Final
 from markupsafe import Markup
 
 from services.tracker.console.times import Lang
+from services.tracker.console.typeset import filled
 
 PHRASES: Final[dict[str, tuple[str, str]]] = {
     # the enterprise's page: where it stands
@@ -288,4 +289,4 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
 def phrase(lang: Lang, key: str, **places: object) -> Markup:
     """Return a phrase with its places filled; what is filled in is escaped unless it is markup already."""
     zh, en = PHRASES[key]
-    return Markup(zh if lang == "zh" else en).format(**places)  # noqa: S704 - PHRASES holds only our own words
+    return filled(zh if lang == "zh" else en, lang, places)

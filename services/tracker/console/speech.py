@@ -47,6 +47,10 @@ class Speech:
         """今天 9:04."""
         return times.spoken(at, self.now, self.say.lang)
 
+    def due(self, at: datetime) -> str:
+        """明天 17:30, 11月27日（周五）17:30."""
+        return times.due(at, self.now, self.say.lang)
+
     def full(self, at: datetime) -> str:
         """The whole instant."""
         return times.full(at, self.say.lang)
@@ -68,6 +72,7 @@ class Speech:
         return span_words(span, self.say.lang)
 
     def coded(self, kind: str, code: str) -> Markup:
-        """A code in words with the code itself beside it, for partners who need it."""
+        """A code in words with the code itself in brackets, for partners who need it."""
         words = self.code(kind, code)
-        return escape(words) if words == code else Markup('{} <span class="code">{}</span>').format(words, code)
+        beside = Markup('<span class="code">{}</span>').format(code)
+        return escape(words) if words == code else self.text("in_brackets", words=words, beside=beside)

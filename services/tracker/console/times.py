@@ -78,13 +78,13 @@ def full(at: datetime, lang: Lang) -> str:
 
 
 def duration(length: timedelta, lang: Lang) -> str:
-    """Say a length with its two largest units: 2 天 3 小时, 6 分钟, 12 秒, 不到 1 秒. Seconds only below ten minutes."""
+    """Say a length with its two largest units: 2 天 3 小时, 6 分钟, 12 秒, 不到 1 秒. Seconds only below a minute."""
     if length < timedelta(seconds=1):
         return "不到 1 秒" if lang == "zh" else "under a second"
     rest, parts = length, list[str]()
     for unit, zh, en in _UNITS:
         count, left = divmod(rest, unit)
-        seconds_too_fine = unit == timedelta(seconds=1) and length >= timedelta(minutes=10)
+        seconds_too_fine = unit == timedelta(seconds=1) and length >= timedelta(minutes=1)
         if count and not seconds_too_fine:
             parts.append(f"{count} {zh}" if lang == "zh" else f"{count} {en}{'' if count == 1 else 's'}")
         elif parts:

@@ -43,6 +43,7 @@ from libs.events import (
     SupervisionOpened,
 )
 from services.tracker.console.coded import NODE_MEMBERS, OFFERED_BESIDE, word_kind
+from services.tracker.console.matters import reason_words
 from services.tracker.console.speech import Speech
 from services.tracker.console.why import Why, explain
 from services.tracker.sentences import files_of
@@ -161,7 +162,7 @@ def _entry(step: TrailCommit, history: _Times, speech: Speech, demand: str, rout
         version=step.version,
         at=commit.at,
         dot=_dot(events),
-        sentences=tuple(sentence(event, speech) for event in events),
+        sentences=tuple(sentence(event, speech) for event in _told(events)),
         quotes=tuple(text for item in step.events for text in _quotes(item)),
         unreadable=speech.text("said_erased" if reads_text else "said_hidden") if hidden else None,
         details=(*_who(commit, events, speech), *(part for part in took if part is not None)),
@@ -191,9 +192,13 @@ def _place(event: Event, name: str, value: object, speech: Speech) -> Markup:
 
 
 def _dot(events: Sequence[Event]) -> Dot:
-    """The dot of what mattered last: promises made along the way do not count beside something else."""
-    told = [event for event in events if not isinstance(event, DeadlinesSet)] or list(events)
-    return next((dot for classes, dot in _DOTS if isinstance(told[-1], classes)), "node")
+    """The dot of what mattered last."""
+    return next((dot for classes, dot in _DOTS if isinstance(_told(events)[-1], classes)), "node")
+
+
+def _told(events: Sequence[Event]) -> Sequence[Event]:
+    """What happened; that promises were made along the way is told by their moments, unless nothing else happened."""
+    return [event for event in events if not isinstance(event, DeadlinesSet)] or events
 
 
 def _quotes(item: TrailEvent) -> Iterable[str]:
@@ -215,16 +220,15 @@ def _particulars(event: Event, speech: Speech) -> Iterable[Markup]:
         case DeadlinesSet():
             for limit, deadline in event.deadlines.items():
                 if limit not in _INNER:
-                    yield speech.text("promised", limit=speech.code("limit", limit), at=speech.spoken(deadline.at))
+                    yield speech.text("promised", limit=speech.code("limit", limit), at=speech.due(deadline.at))
         case DeadlineWarned() | DeadlineMissed():
-            yield speech.text("was_due", at=speech.spoken(event.due))
+            yield speech.text("was_due", at=speech.due(event.due))
         case EvidenceAttached():
             yield speech.text("file_kind", kind=event.media_type.rpartition("/")[2].upper()[:12], size=_size(event.size))
         case DemandSplit():
-            yield Markup(" ").join(_code(part.demand) for part in event.parts)
-        case DuplicateSuggested():
-            for like in event.suggestions:
-                yield speech.text("alike", demand=_code(like.demand), n=like.score)
+            yield Markup(" ").join(_demand(part.demand) for part in event.parts)
+        case DuplicateSuggested() if event.suggestions:
+            yield from _likeness(event, speech)
         case HistoryImported():
             for step in event.steps:
                 yield speech.text("former_step", step=speech.code("former_step", step.step), at=speech.spoken(step.at))
@@ -232,8 +236,17 @@ def _particulars(event: Event, speech: Speech) -> Iterable[Markup]:
             pass
 
 
-def _code(text: str) -> Markup:
-    return Markup('<span class="code">{}</span>').format(text)
+def _likeness(found: DuplicateSuggested, speech: Speech) -> Iterable[Markup]:
+    """The likeliest with the reasons, the others by number."""
+    first, *others = sorted(found.suggestions, key=lambda like: -like.score)
+    reasons = speech.text("between_reasons").join(reason_words(reason, speech) for reason in first.reasons)
+    yield speech.text("in_brackets", words=_demand(first.demand), beside=reasons) if reasons else _demand(first.demand)
+    if others:
+        yield speech.text("alike_more", n=len(others))
+
+
+def _demand(demand: str) -> Markup:
+    return Markup('<a class="code" href="/console/demands/{}">{}</a>').format(demand, demand)
 
 
 def _size(size: int) -> str:
@@ -258,6 +271,8 @@ def _who(commit: Commit, events: Sequence[Event], speech: Speech) -> Iterable[Ma
     if actor.kind == "system":
         if not any(isinstance(event, DemandAssigned) for event in events):
             yield speech.text("by_system")
+    elif actor.role == "enterprise":
+        yield Markup("{} · {}").format(speech.code("role", "enterprise"), speech.text("by_link"))
     else:
         role = speech.code("role", actor.role) if actor.role else ""
         yield Markup('{} <span class="code">{}</span>').format(role, actor.id)

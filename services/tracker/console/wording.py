@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from services.tracker.console.codewords import CODES
 from services.tracker.console.times import Lang
+from services.tracker.console.typeset import filled
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "brand": ("联动", "Liandong"),
@@ -125,6 +126,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "held_title": ("谁手里，多久", "In whose hands, how long"),
     "held_sentence": ("{n} 段持有：{parts}。", "{n} stretches: {parts}."),
     "between_parts": ("；", "; "),
+    "in_brackets": ("{words}（{beside}）", "{words} ({beside})"),
+    "between_reasons": ("，", ", "),
     "held_part": ("{node} {d}{how}", "{node} {d}{how}"),
     "held_bar": ("{node}：{start} 起 {d}{how}", "{node}: {d} from {start}{how}"),
     "how_assigned": ("后派出", ", then assigned onwards"),
@@ -178,18 +181,19 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "trail_title": ("全程", "The whole trail"),
     "trail_lead": ("共 {n} 步，最新的在前", "{n} steps, newest first"),
     "took_assign": ("提出后 {d}", "{d} after it was asked"),
-    "took_again": ("退回后 {d}", "{d} after the return"),
+    "took_again": ("重新派出用了 {d}", "assigned again within {d}"),
     "took_accept": ("派出后 {d} 签收", "accepted {d} after assignment"),
     "took_return": ("派出后 {d} 退回", "returned {d} after assignment"),
     "took_resolve": ("签收后 {d} 办结", "resolved {d} after acceptance"),
     "by_rule": ("按派单规则第 {policy} 版自动派出", "assigned by routing rules, version {policy}"),
+    "by_link": ("用企业自己的链接", "by its own link"),
     "by_system": ("系统自动", "automatic"),
     "clause": ("依据 {clause}", "under {clause}"),
     "files_attached": ("附材料 {n} 份", "files attached: {n}"),
-    "promised": ("{limit}：{at}", "{limit}: {at}"),
+    "promised": ("{limit} {at}", "{limit}: {at}"),
     "was_due": ("时限 {at}", "was due {at}"),
     "file_kind": ("{kind}，{size}", "{kind}, {size}"),
-    "alike": ("{demand} 相似 {n}%", "{demand} {n}% alike"),
+    "alike_more": ("另有 {n} 件", "{n} more"),
     "former_step": ("{at} 原系统{step}", "{at} in the former system: {step}"),
     "channel_line": ("经{channel}提出", "through {channel}"),
     "channel_ref": ("原号 {ref}", "their number {ref}"),
@@ -289,7 +293,7 @@ class Say:
 
     def text(self, key: str, **places: object) -> Markup:
         """Return a text with its places filled; what is filled in is escaped unless it is markup already."""
-        return Markup(self._pick(TEXTS[key])).format(**places)  # noqa: S704 - TEXTS holds only our own words
+        return filled(self._pick(TEXTS[key]), self.lang, places)
 
     def code(self, kind: str, code: str) -> str:
         """Put a code into words; an unknown one stays as it is."""

@@ -169,7 +169,7 @@ async def test_the_trail_tells_every_step_with_time_and_record(clerk: httpx2.Asy
         assert moment.attributes["datetime"].endswith("+08:00")
         assert "北京时间" in moment.attributes["title"]
         assert step.find("details", class_="proof")[0].find(class_="code")[-1].text
-    assert "不属服务类别 out_of_category" in steps[4].text
+    assert "不属服务类别（ out_of_category ）" in steps[4].text
     assert "sha256:" in steps[0].find("details", class_="proof")[0].text
 
 

@@ -124,7 +124,7 @@ async def test_every_step_becomes_an_entry_newest_first() -> None:
     returned = next(entry for entry in told_entries if entry.dot == "returned")
     assert str(returned.sentences[0]).startswith("<b>北仑区中小企业公共服务枢纽平台</b>退回：不属服务类别")
     assert returned.quotes == ("企业在小微企业园内，园区窗口有同类服务，建议由窗口主办，区枢纽配合。",)
-    assert "派出后 7 小时 55 分钟 退回" in [str(part) for part in returned.details]
+    assert "派出后 7 小时 55 分钟退回" in [str(part) for part in returned.details]
 
 
 def test_corrected_members_are_named() -> None:

@@ -52,7 +52,7 @@ def told(*events: Event, actor: Actor = SYSTEM, command: str = "SystemCommand") 
 
 def bare(text: str) -> str:
     """A text without its node titles and the codes that stand beside words."""
-    return re.sub(r"<b>.*?</b>|<span class=\"code\">.*?</span>", "", text)
+    return re.sub(r"<b>.*?</b>|<(span|a) class=\"code\".*?</\1>", "", text)
 
 
 @pytest.mark.parametrize("event", get_args(DemandEvent), ids=lambda cls: cls.__name__)
@@ -70,20 +70,31 @@ def test_every_event_reads_without_codes(event: type[Event]) -> None:
 def test_what_a_sentence_leaves_out_stands_below_it() -> None:
     due = at("25T17:30:00")
     promised = told(DeadlinesSet(clocks="x", deadlines={"resolve": Deadline(at=due), "warn": Deadline(at=due)}))
-    assert str(promised.details[0]).startswith("办结时限：")
+    assert str(promised.details[0]).startswith("办结时限 明天")
     assert str(promised.details[0]).endswith("17:30")
     assert len(promised.details) == 2
     resolved = DemandResolved(assignment="a1", node=WINDOW, result="solved", note=sealed(), evidence=("f1", "f2"))
     assert "附材料 2 份" in [str(part) for part in told(resolved).details]
     file = EvidenceAttached(file="f1", digest="sha256:0", media_type="application/pdf", size=3 * 1_048_576, side="node")
     assert "PDF，3.0 MB" in [str(part) for part in told(file).details]
-    alike = DuplicateSuggested(suggestions=(Likeness(demand="ningbo-26a-x", score=87, reasons=()),))
-    assert '<span class="code">ningbo-26a-x</span> 相似 87%' in [str(part) for part in told(alike).details]
+    like = Likeness(demand="ningbo-26a-x", score=87, reasons=("same_enterprise", "text_87"))
+    alike = DuplicateSuggested(suggestions=(Likeness(demand="ningbo-26a-w", score=60, reasons=()), like))
+    link = '<a class="code" href="/console/demands/ningbo-26a-x">ningbo-26a-x</a>'
+    assert {f"{link}（同一企业，内容相似 87%）", "另有 1 件"} <= {str(part) for part in told(alike).details}
     former = HistoryImported(source="旧平台", steps=(ImportedStep(at=at("20T08:00:00"), step="accepted"),))
     assert "周五 8:00 原系统签收" in [str(part) for part in told(former).details]
     part = SplitPart(part="p1", demand="ningbo-26a-y", region="330206", title=sealed(), description=sealed())
     split = told(DemandSplit(assignment="a1", node=WINDOW, join="all", parts=(part,)))
-    assert '<span class="code">ningbo-26a-y</span>' in [str(detail) for detail in split.details]
+    assert any('href="/console/demands/ningbo-26a-y"' in str(detail) for detail in split.details)
+
+
+def test_a_promise_along_the_way_is_told_by_its_moment_alone() -> None:
+    resolved = DemandResolved(assignment="a1", node=WINDOW, result="solved", note=sealed())
+    promise = DeadlinesSet(clocks="x", deadlines={"confirm": Deadline(at=at("27T17:30:00"))})
+    entry = told(resolved, promise)
+    assert len(entry.sentences) == 1
+    assert "确认时限 11月27日（周五）17:30" in [str(part) for part in entry.details]
+    assert len(told(promise).sentences) == 1
 
 
 def test_promises_made_along_the_way_do_not_colour_the_step() -> None:
@@ -100,7 +111,7 @@ def test_the_bureau_and_the_enterprise_are_told_by_name_and_unknown_nodes_by_the
         "nb-gone",
     ]
     by_enterprise = told(sample(DemandResolved), actor=Actor(kind="partner", id="link", role="enterprise"), command="RateDemand")
-    assert any(str(part).startswith("企业 ") for part in by_enterprise.details)
+    assert "企业 · 用企业自己的链接" in [str(part) for part in by_enterprise.details]
 
 
 @pytest.mark.parametrize("seed", range(12))

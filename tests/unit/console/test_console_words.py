@@ -83,6 +83,14 @@ def test_an_unknown_code_is_shown_as_it_is() -> None:
     assert Say("en").code("no_such_kind", "x") == "x"
 
 
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [("3 分钟", "派出后 3 分钟签收"), ("不到 1 秒", "派出后不到 1 秒签收"), ("7 秒", "派出后 7 秒签收"), ("1 天", "派出后 1 天签收")],
+)
+def test_chinese_has_a_space_beside_figures_and_none_between_characters(length: str, words: str) -> None:
+    assert Say("zh").text("took_accept", d=length) == words
+
+
 def test_what_is_put_into_a_text_is_escaped() -> None:
     assert "&lt;script&gt;" in Say("zh").text("list_found", text="<script>")
 
@@ -114,7 +122,7 @@ def test_another_year_is_named_and_utc_is_told_on_the_network_s_clock() -> None:
         (timedelta(milliseconds=80), "不到 1 秒", "under a second"),
         (timedelta(seconds=12), "12 秒", "12 seconds"),
         (timedelta(minutes=6), "6 分钟", "6 minutes"),
-        (timedelta(minutes=6, seconds=1), "6 分钟 1 秒", "6 minutes 1 second"),
+        (timedelta(minutes=1, seconds=59), "1 分钟", "1 minute"),
         (timedelta(minutes=16, seconds=1), "16 分钟", "16 minutes"),
         (timedelta(hours=7, minutes=50, seconds=9), "7 小时 50 分钟", "7 hours 50 minutes"),
         (timedelta(days=1, hours=6, minutes=59), "1 天 6 小时", "1 day 6 hours"),
