@@ -7,18 +7,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
-Code = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z_\-一-鿿]+$")]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
+from libs.chassis.bodies import Code, Line, Strict, Text
+
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z._:/#-]+$")]
 Phone = Annotated[str, StringConstraints(min_length=3, max_length=32, pattern=r"^[0-9+() -]+$")]
 Uscc = Annotated[str, StringConstraints(min_length=18, max_length=18)]
-
-
-class Strict(BaseModel):
-    """Unknown members are a mistake of the sender, so they are refused rather than dropped."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Contact(Strict):
@@ -54,7 +47,7 @@ _EXAMPLE: Final[dict[str, JsonValue]] = {
 class DemandInput(Strict):
     """A demand (诉求) as a partner submits it. Codes: `GET /v1/codes/{name}` of the registry."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     channel: Code = Field(description="来源渠道 · channel: web phone wechat counter visit video partner")
     title: Line = Field(description="一句话说清要什么 · what is asked, in one sentence")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import ConfigDict, Field
 
-from pydantic import ConfigDict, Field, StringConstraints
-
+from libs.chassis.bodies import FileId, NodeCode, Strict, Text
 from libs.events.closing import Grade
-from services.intake.shapes import Strict, Text
-
-FileId = Annotated[str, StringConstraints(min_length=3, max_length=40, pattern=r"^f-[0-9a-z]+$")]
-NodeCode = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
 class CompletionInput(Strict):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
+from libs.chassis.bodies import Strict
 from libs.events import Role
 from libs.events.registry import RuledSection, Section
 from services.registry.domain import RevokeReason
@@ -15,12 +16,6 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"
 Party = Annotated[str, StringConstraints(min_length=3, max_length=60, pattern=r"^[0-9a-z-]+$")]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9a-z-]+$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-
-
-class Strict(BaseModel):
-    """Unknown members are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NetworkSummary(BaseModel):

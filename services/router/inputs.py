@@ -7,27 +7,17 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from libs.chassis.bodies import Code, FileId, Line, NodeCode, Strict, Text
 from libs.events.assisting import DeclineReason, JoinRule
 from libs.events.closing import FollowUpOutcome, ResolveResult
 from libs.events.demand import ForwardReason, RefusalReason, ReturnReason
 from libs.events.handling import ServiceFee, ServiceMode, SuspensionReason
 
-Note = Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
 Clause = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z.()§/-]+$")]
-NodeCode = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[a-z0-9][a-z0-9-]*$")]
-CodeText = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z_\-一-鿿]+$")]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z._:-]+$")]
 Voucher = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z-]+$")]
-FileId = Annotated[str, StringConstraints(min_length=3, max_length=40, pattern=r"^f-[0-9a-z]+$")]
 SpanText = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}(wd|d|h|min|s)$")]
 DemandRef = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-
-
-class Strict(BaseModel):
-    """Unknown members are a mistake of the sender, so they are refused rather than dropped."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NothingInput(Strict):
@@ -43,7 +33,7 @@ class ReturnInput(Strict):
 
     reason: ReturnReason = Field(description="退回原因代码 · coded reason, list `return_reasons`")
     clause: Clause | None = Field(None, description="依据条款编号 · number of the clause it rests on")
-    note: Note | None = Field(None, description="说明，加密保存 · explanation, stored encrypted")
+    note: Text | None = Field(None, description="说明，加密保存 · explanation, stored encrypted")
 
 
 class ForwardInput(Strict):
@@ -53,7 +43,7 @@ class ForwardInput(Strict):
 
     to: NodeCode = Field(description="转办节点 · the node to take over")
     reason: ForwardReason = Field(description="转办原因 · coded reason")
-    note: Note | None = Field(None, description="说明，加密保存 · explanation, stored encrypted")
+    note: Text | None = Field(None, description="说明，加密保存 · explanation, stored encrypted")
 
 
 class ProgressInput(Strict):
@@ -61,7 +51,7 @@ class ProgressInput(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "样例进展：已约企业周三上门取样。"}]})
 
-    note: Note = Field(description="进展，加密保存 · progress, stored encrypted")
+    note: Text = Field(description="进展，加密保存 · progress, stored encrypted")
 
 
 class HandlerInput(Strict):
@@ -84,7 +74,7 @@ class ServiceInput(Strict):
     organisation: NodeCode | None = Field(None, description="服务机构 · the organisation that gave it")
     voucher: Voucher | None = Field(None, description="服务券编号 · service voucher")
     given_on: date | None = None
-    note: Note | None = None
+    note: Text | None = None
 
 
 class CompletionRequestInput(Strict):
@@ -92,7 +82,7 @@ class CompletionRequestInput(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "样例：请补充设备清单。"}]})
 
-    note: Note
+    note: Text
 
 
 class ExtensionInput(Strict):
@@ -101,7 +91,7 @@ class ExtensionInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"span": "5wd", "note": "样例：需等待第三方检测。"}]})
 
     span: SpanText = Field(description="延期时长 · how much more, e.g. 5wd working days")
-    note: Note
+    note: Text
 
 
 class AssistanceInput(Strict):
@@ -110,7 +100,7 @@ class AssistanceInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"node": "nb-beilun", "note": "样例：请协助联系检测机构。"}]})
 
     node: NodeCode
-    note: Note
+    note: Text
 
 
 class DeclineInput(Strict):
@@ -119,7 +109,7 @@ class DeclineInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "no_capacity"}]})
 
     reason: DeclineReason
-    note: Note | None = None
+    note: Text | None = None
 
 
 class DeliveryInput(Strict):
@@ -127,7 +117,7 @@ class DeliveryInput(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "样例：已联系两家检测机构。"}]})
 
-    note: Note
+    note: Text
     evidence: tuple[FileId, ...] = ()
 
 
@@ -135,11 +125,11 @@ class PartInput(Strict):
     """One part of a split; members left out are those of the whole."""
 
     title: Line
-    description: Note
-    category: CodeText | None = None
-    region: CodeText | None = None
-    carrier: CodeText | None = None
-    industry: CodeText | None = None
+    description: Text
+    category: Code | None = None
+    region: Code | None = None
+    carrier: Code | None = None
+    industry: Code | None = None
 
 
 class SplitInput(Strict):
@@ -171,7 +161,7 @@ class ResolutionInput(Strict):
     )
 
     result: ResolveResult = Field(description="办理结果代码 · coded result, list `resolve_results`")
-    note: Note = Field(description="办理说明，加密保存 · what was done, stored encrypted")
+    note: Text = Field(description="办理说明，加密保存 · what was done, stored encrypted")
     evidence: tuple[FileId, ...] = Field((), description="佐证材料编号 · ids of attached files")
 
 
@@ -180,7 +170,7 @@ class ClassificationInput(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"category": "quality"}]})
 
-    category: CodeText
+    category: Code
 
 
 class RefusalInput(Strict):
@@ -189,7 +179,7 @@ class RefusalInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "other_channel", "next_step": "样例：请拨打政务服务热线。"}]})
 
     reason: RefusalReason
-    next_step: Note
+    next_step: Text
 
 
 class MergeInput(Strict):
@@ -198,7 +188,7 @@ class MergeInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"into": "ningbo-26a-0123456789abcdef"}]})
 
     into: DemandRef
-    note: Note | None = None
+    note: Text | None = None
 
 
 class ArbitrationInput(Strict):
@@ -207,7 +197,7 @@ class ArbitrationInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"node": "nb-beilun", "note": "样例：属本辖区，由县级枢纽办理。"}]})
 
     node: NodeCode
-    note: Note
+    note: Text
 
 
 class SuspensionInput(Strict):
@@ -219,7 +209,7 @@ class SuspensionInput(Strict):
 
     reason: SuspensionReason
     until: AwareDatetime
-    note: Note
+    note: Text
 
 
 class DecisionInput(Strict):
@@ -228,7 +218,7 @@ class DecisionInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"granted": True}]})
 
     granted: bool
-    note: Note | None = None
+    note: Text | None = None
 
 
 class DisputeDecisionInput(Strict):
@@ -238,7 +228,7 @@ class DisputeDecisionInput(Strict):
 
     upheld: bool
     same_node: bool = True
-    note: Note
+    note: Text
 
 
 class FollowUpInput(Strict):
@@ -247,7 +237,7 @@ class FollowUpInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "confirmed"}]})
 
     outcome: FollowUpOutcome
-    note: Note | None = None
+    note: Text | None = None
 
 
 class FindingInput(Strict):
@@ -256,7 +246,7 @@ class FindingInput(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"verified": False, "note": "样例：经核查不成立。"}]})
 
     verified: bool
-    note: Note
+    note: Text
 
 
 class NoteInput(Strict):
@@ -264,7 +254,7 @@ class NoteInput(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"note": "样例说明。"}]})
 
-    note: Note
+    note: Text
 
 
 class ErasureInput(Strict):

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from libs.chassis.auth import Caller, require_role, sees_whole_network
+from libs.chassis.bodies import Strict
 from libs.chassis.caller import IncomingDep
 from libs.chassis.database import transaction
 from libs.chassis.problems import CATALOGUE, PROBLEM_RESPONSES, Problem, problem_body
@@ -42,14 +43,14 @@ routes = APIRouter(tags=["策略 · policies"])
 _log = structlog.get_logger("laboratory")
 
 
-class ReplayInput(BaseModel):
+class ReplayInput(Strict):
     """回放什么：候选策略（或某一版本的策略；都不给则为当时所用策略）、期间、范围。
 
     What to replay: a candidate policy, or the policy of a revision, or with neither each decision under the policy it was made by; and
     over which decisions.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True)
 
     policy: Annotated[RoutingPolicy | None, Field(description="routing.yaml 的内容 · routing.yaml as JSON")] = None
     revision: Annotated[str | None, Field(max_length=40, description="网络版本 · a published revision")] = None
