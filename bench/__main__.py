@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import decide, intake, lives, rebuild, replay, results, routing, timers, whole_path
+from bench import decide, intake, lives, rebuild, replay, results, routing, samples, timers, whole_path
 from bench.skeleton import measure as skeleton
 from bench.surroundings import plain_nats, served
 from cli.machine.folder import CHECKOUT
@@ -28,6 +28,8 @@ async def run(folder: Path) -> list[results.Figure]:
     figures += routing.measure()
     say("deciding …")
     figures += decide.measure()
+    say("samples …")
+    figures += samples.measure(folder / "samples")
     with plain_nats(folder / "plain") as plain:
         say("skeleton …")
         with postgres_server(folder / "postgres") as postgres:
