@@ -140,8 +140,8 @@ def _enterprise(state: DemandState, timing: Timing) -> Sequence[Command]:
     by = scene().standing("enterprise")
     return (
         intake.SupplementDemand(by, _SEALED),
-        intake.CorrectDemand(by, urgency="urgent"),
-        intake.CorrectDemand(by, region=_region()),
+        intake.CorrectDemand(by, timing, urgency="urgent"),
+        intake.CorrectDemand(by, timing, region=_region()),
         intake.WithdrawDemand(by),
         intake.ProvideCompletion(by, timing, _SEALED),
         intake.ConfirmResolution(by, timing),

@@ -142,6 +142,29 @@ def promised_again(state: DemandState, timing: Timing) -> DeadlinesSet | None:
     return timing.set(found) if any(state.deadlines.get(limit) != deadline for limit, deadline in found.items()) else None
 
 
+def brought_forward(state: DemandState, timing: Timing, before: str) -> DeadlinesSet | None:
+    """What correcting the urgency moves, `before` being the former class; None: nothing. `state` has the new class.
+
+    A promise that is still open comes forward to the limit of the new class counted from now, if that class is the more urgent one. Never
+    back: nobody gains time by correcting.
+    """
+    at, rules, urgency = timing.at(state), timing.clocks.rules, state.urgency
+    is_complex = state.category in rules.complex_categories
+    spans: dict[Limit, tuple[Span, Span]] = {
+        "accept": (rules.accept.of(before), rules.accept.of(urgency)),
+        "answer": (rules.first_answer.of(before), rules.first_answer.of(urgency)),
+        "resolve": (rules.resolve.of(before, is_complex), rules.resolve.of(urgency, is_complex)),
+    }
+    found: dict[Limit, Deadline] = {}
+    for limit, (former, wanted) in spans.items():
+        promised, sooner = state.deadlines.get(limit), timing.after(at, wanted)
+        if promised is not None and sooner.at < min(promised.at, timing.after(at, former).at):
+            found[limit] = sooner
+    if "resolve" in found:
+        found |= _moved(state, timing, found["resolve"])
+    return timing.set(found) if found else None
+
+
 def _moved(state: DemandState, timing: Timing, resolve: Deadline) -> dict[Limit, Deadline]:
     """Another promise to resolve in place of one. A warning that was to come and would be late for it comes now."""
     at = timing.at(state)

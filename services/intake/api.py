@@ -48,17 +48,19 @@ async def supplement(demand: DemandId, body: SupplementInput, incoming: LinkedIn
 
 @routes.post("/v1/demands/{demand}/corrections", status_code=201, responses=documented(), summary="更正诉求 · Correct")
 async def correct(demand: DemandId, body: CorrectionInput, incoming: IncomingDep, if_match: IfMatch = None) -> Response:
-    """签收前更正；改动地区、类别、载体或行业会收回当前派单并重新派单。
+    """签收前更正；改动地区、类别、载体或行业会收回当前派单并重新派单。改为更紧急的，未到的时限随之提前；改为较缓的，时限不变。
 
-    Possible until a node has accepted. A change of region, category, carrier or industry recalls the assignment and routes again.
+    Possible until a node has accepted. A change of region, category, carrier or industry recalls the assignment and routes again. A more
+    urgent class brings open deadlines forward, counted from the correction; a less urgent one moves none.
     """
     rooms, caller = rooms_of(incoming), incoming.caller
 
-    def command(by: Standing, _timing: Timing, seal: Seal) -> Command:
+    def command(by: Standing, timing: Timing, seal: Seal) -> Command:
         codes = check_codes(network_of(rooms.follower.directory, caller), body)
         requester = to_json(body.requester).decode() if body.requester is not None else None
         return CorrectDemand(
             by,
+            timing,
             category=codes.category,
             region=codes.region,
             carrier=codes.carrier,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from libs.demand import DemandState, Standing, Status, Timing, require_allowed, require_files, same_hands
+from libs.demand.deadlines import brought_forward, promised_again
 from libs.demand.draft import Draft, Events
 from libs.events import (
     AssignmentRecalled,
@@ -52,6 +53,7 @@ class CorrectDemand:
     """Replace members of a demand nobody has accepted yet; None leaves a member as it is."""
 
     by: Standing
+    timing: Timing
     category: str | None = None
     region: str | None = None
     carrier: str | None = None
@@ -173,13 +175,21 @@ def _submit(command: SubmitDemand, state: DemandState) -> Events:
 
 
 def _correct(command: CorrectDemand, state: DemandState) -> Events:
+    """What routing rests on recalls the assignment; a more urgent class brings promises forward, and nothing makes them later."""
     _require(state, command.by, "CorrectDemand")
     changed = {member: value for member in CORRECTABLE if (value := getattr(command, member)) is not None}
     if not changed:
         raise Refused("nothing_to_correct")
     corrected = DemandCorrected(fields=tuple(changed), enterprise=command.enterprise, **changed)
     reroute = any(member in changed for member in ROUTING_MEMBERS)
-    return [corrected, *(_recall(state, "corrected") if reroute else [])]
+    events = [corrected, *(_recall(state, "corrected") if reroute else [])]
+    if command.urgency in (None, state.urgency):
+        return events
+    draft = Draft(state, command.timing)
+    due = promised_again(state, command.timing)  # what a new clock pack promises counts by the class that was in force
+    draft.add(*([due] if due is not None else []), *events)
+    sooner = brought_forward(draft.state, command.timing, state.urgency)
+    return draft.add(*([sooner] if sooner is not None else [])).done()
 
 
 def _complete(command: ProvideCompletion, state: DemandState) -> Events:

@@ -62,7 +62,7 @@ def older() -> DemandState:
 
 COMMANDS: dict[str, Decide] = {
     "SupplementDemand": by_submitter(intake.SupplementDemand(s.PARTNER, sealed())),
-    "CorrectDemand": by_submitter(intake.CorrectDemand(s.PARTNER, urgency="urgent")),
+    "CorrectDemand": by_submitter(intake.CorrectDemand(s.PARTNER, s.NOW, urgency="urgent")),
     "WithdrawDemand": by_submitter(intake.WithdrawDemand(s.PARTNER)),
     "ProvideCompletion": by_submitter(intake.ProvideCompletion(s.PARTNER, s.NOW, sealed())),
     "ConfirmResolution": by_submitter(intake.ConfirmResolution(s.ENTERPRISE, s.NOW)),

@@ -89,14 +89,14 @@ def test_withdrawing_takes_the_assignment_back_from_the_node_in_charge(status: S
 
 
 def test_a_correction_names_what_it_changes() -> None:
-    when(s.submitted_demand(), CorrectDemand(s.PARTNER, urgency="urgent", title=sealed("t"))).then(
+    when(s.submitted_demand(), CorrectDemand(s.PARTNER, s.NOW, urgency="urgent", title=sealed("t"))).then(
         DemandCorrected(fields=("urgency", "title"), urgency="urgent", title=sealed("t"))
     )
 
 
 @pytest.mark.parametrize("member", ["category", "region", "carrier", "industry"])
 def test_correcting_what_routing_rests_on_recalls_the_assignment_and_moves_no_promise(member: str) -> None:
-    decided = when(s.assigned_demand(), CorrectDemand(s.PARTNER, **{member: "x"}))  # type: ignore[arg-type] # members that are texts
+    decided = when(s.assigned_demand(), CorrectDemand(s.PARTNER, s.NOW, **{member: "x"}))  # type: ignore[arg-type] # members that are texts
     assert [event.name() for event in decided.events] == ["DemandCorrected", "AssignmentRecalled"]
     assert decided.events[1] == recall("corrected")
     assert decided.state.waits_for_routing
@@ -105,7 +105,7 @@ def test_correcting_what_routing_rests_on_recalls_the_assignment_and_moves_no_pr
 
 @pytest.mark.parametrize("member", ["title", "description", "requester"])
 def test_correcting_words_leaves_the_assignment_in_force(member: str) -> None:
-    decided = when(s.assigned_demand(), CorrectDemand(s.PARTNER, **{member: sealed("x")}))  # type: ignore[arg-type] # sealed members
+    decided = when(s.assigned_demand(), CorrectDemand(s.PARTNER, s.NOW, **{member: sealed("x")}))  # type: ignore[arg-type] # sealed members
     assert [event.name() for event in decided.events] == ["DemandCorrected"]
     assert decided.state.current is not None
 

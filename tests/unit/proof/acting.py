@@ -140,13 +140,13 @@ def files(world: World, demand: str, dice: Dice) -> tuple[str, ...]:
 def _correct(world: World, demand: str, by: Standing, timing: Timing, dice: Dice) -> Command:
     match dice.pick(("category", "region", "urgency", "title")):
         case "category":
-            return intake.CorrectDemand(by, category=dice.pick(CATEGORIES))
+            return intake.CorrectDemand(by, timing, category=dice.pick(CATEGORIES))
         case "region":
-            return intake.CorrectDemand(by, region=dice.pick(REGIONS))
+            return intake.CorrectDemand(by, timing, region=dice.pick(REGIONS))
         case "urgency":
-            return intake.CorrectDemand(by, urgency=dice.pick(("normal", "urgent", "critical")))
+            return intake.CorrectDemand(by, timing, urgency=dice.pick(("normal", "urgent", "critical")))
         case _:
-            return intake.CorrectDemand(by, title=sealed("better"))
+            return intake.CorrectDemand(by, timing, title=sealed("better"))
 
 
 def _merge(world: World, demand: str, by: Standing, timing: Timing, dice: Dice) -> Command:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from libs.demand import HELD, OPEN, PAUSED, AssignmentStatus, DemandState, Status, next_due, same_hands
 from libs.demand.deadlines import NET
@@ -14,6 +14,7 @@ from libs.directory import Network
 from libs.events import (
     DeadlinesSet,
     DemandAssigned,
+    DemandCorrected,
     DemandEvent,
     DemandRated,
     DemandReopened,
@@ -22,6 +23,7 @@ from libs.events import (
     FollowUpRecorded,
     ResolutionConfirmed,
 )
+from libs.events.timekeeping import Limit
 from tests.unit.proof.town import Person
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 MOVES = (ExtensionGranted, DemandResumed, DemandReopened)
 """The only events beside which the promise to resolve may move to a later moment."""
+
+CORRECTED: Final[frozenset[Limit]] = frozenset({"accept", "answer", "resolve"})
+"""What a correction of the urgency may bring forward."""
 
 
 def of_state(network: Network, state: DemandState) -> None:
@@ -72,6 +77,9 @@ def of_commit(network: Network, before: DemandState, events: Sequence[DemandEven
     promised, now_promised = before.deadlines.get("resolve"), after.deadlines.get("resolve")
     if promised is not None and now_promised is not None and now_promised.at > promised.at:
         assert any(isinstance(event, MOVES) for event in events), "the promise to resolve moves by pause, extension or reopening only"
+    if any(isinstance(event, DemandCorrected) for event in events):
+        later = [limit for limit, due in after.deadlines.items() if limit in CORRECTED and due.at > before.deadlines.get(limit, due).at]
+        assert not later, "nobody gains time by correcting"
     if after.status is Status.MERGED and promised is not None:
         assert now_promised is not None, "what was promised before a merge stands again when it is undone"
     for event in events:

@@ -90,7 +90,8 @@ def everybody_judges_its_own_work(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_party_arbitrates(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(arbitrating, "lowest_arbiter", lambda network, parties: parties[0])
+    for module in (arbitrating, assigning):
+        patch.setattr(module, "lowest_arbiter", lambda network, parties: parties[0])
 
 
 def a_merge_outlives_the_older_demand(patch: pytest.MonkeyPatch) -> None:
@@ -117,6 +118,16 @@ def a_new_category_gains_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(assigning, "reclassify", generous)
 
 
+def correcting_the_urgency_gains_time(patch: pytest.MonkeyPatch) -> None:
+    def anew(state: DemandState, timing: Timing, before: str) -> DeadlinesSet | None:
+        promised = {
+            limit: due for limit, due in resolution(state, timing, timing.at(state), state.category).items() if limit in state.deadlines
+        }
+        return timing.set(promised) if promised else None
+
+    patch.setattr(intake, "brought_forward", anew)
+
+
 def whoever_returned_it_gets_it_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DemandState, "passed_over", property(lambda state: ()))
 
@@ -139,6 +150,7 @@ BROKEN: dict[Break, str] = {
     a_merge_outlives_the_older_demand: "what ended without an answer|busy for ever",
     ended_parts_are_forgotten: "which parts have ended",
     a_new_category_gains_time: "the promise to resolve moves",
+    correcting_the_urgency_gains_time: "nobody gains time by correcting|the promise to resolve moves",
     whoever_returned_it_gets_it_again: "routing passes over",
     keeping_time_never_ends: "keeping time twice|look at once",
 }

@@ -14,7 +14,7 @@ from random import Random
 from hypothesis import strategies as st
 
 from libs.demand import INITIAL, PAUSED, FollowUp, Status, Timing, evolve
-from libs.demand.deadlines import after_pause
+from libs.demand.deadlines import after_pause, brought_forward
 from libs.demand.state import ASSISTING, ComplaintStatus, ExtensionStatus
 from libs.directory import NetworkClocks, load_network
 from libs.directory.calendar import network_clocks
@@ -174,6 +174,7 @@ class Life:
                 yield lambda: (DemandClassified(category="digital", by=self._random.choice(["rule", "person"])), *self._assign())
                 yield self._assign
                 yield lambda: (DemandCorrected(fields=("region",), region="330206"),)
+                yield self._more_or_less_urgent
                 yield lambda: (ArbitrationOpened(arbiter=COUNTY, parties=NODES[:2], cause="loop"), self._set("arbitrate"))
                 yield lambda: (DuplicateSuggested(suggestions=(Likeness(demand=demand_of(99), score=80, reasons=("text",)),)),)
                 if self._seldom():
@@ -246,6 +247,7 @@ class Life:
             yield lambda: (AssignmentAccepted(**where),)
             yield lambda: (AssignmentAccepted(**where),)
             yield lambda: (AssignmentLapsed(**where), *self._assign())
+            yield self._more_or_less_urgent
         else:
             yield lambda: (HandlerNamed(**where, handler=f"person-{random.randrange(9)}"),)
             yield lambda: (ProgressReported(**where, note=self._note()),)
@@ -305,6 +307,12 @@ class Life:
     def _assign(self) -> tuple[Event, ...]:
         wanted: list[Limit] = ["accept"] if "resolve" in self.state.deadlines else ["accept", "resolve", "warn"]
         return (assignment_to(self._random.choice(NODES), self.state.next_assignment), self._set(*wanted))
+
+    def _more_or_less_urgent(self) -> tuple[Event, ...]:
+        corrected = DemandCorrected(fields=("urgency",), urgency=self._random.choice(["normal", "urgent", "critical"]))
+        after = evolve(self.state, corrected, version=0, at=self._at)
+        sooner = brought_forward(after, Timing(self._at, clocks()), self.state.urgency)
+        return (corrected, sooner) if sooner is not None else (corrected,)
 
     def _arbitrated(self) -> AssignmentArbitrated:
         arbiter = self.state.arbitration.arbiter if self.state.arbitration is not None else HUB

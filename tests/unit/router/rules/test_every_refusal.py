@@ -142,7 +142,7 @@ CLOSING = (
 ENTERPRISE = (
     Case("demand_not_found", lambda: s.DEMAND.given(), intake.WithdrawDemand(s.PARTNER)),
     Case("illegal_transition", s.submitted_demand, intake.SubmitDemand(s.submitted())),
-    Case("nothing_to_correct", s.submitted_demand, intake.CorrectDemand(s.PARTNER)),
+    Case("nothing_to_correct", s.submitted_demand, intake.CorrectDemand(s.PARTNER, s.NOW)),
     Case("confirmation_needs_link", RESOLVED, intake.ConfirmResolution(s.PARTNER, s.NOW)),
     Case("self_confirmation", e.taken_in_where_it_was_resolved, intake.ConfirmResolution(s.ENTERPRISE, s.NOW)),
     Case("self_confirmation", e.taken_in_by_the_same_unit, intake.ConfirmResolution(s.ENTERPRISE, s.NOW)),
@@ -197,7 +197,7 @@ STRANGERS: Sequence[Case] = tuple(
     Case("demand_not_found", lambda status=status: s.standing(status), command)  # type: ignore[misc] # a default binds the value
     for status, command in (
         (Status.SUBMITTED, intake.SupplementDemand(s.OTHER_PARTNER, N)),
-        (Status.SUBMITTED, intake.CorrectDemand(s.OTHER_PARTNER, region="330205001")),
+        (Status.SUBMITTED, intake.CorrectDemand(s.OTHER_PARTNER, s.NOW, region="330205001")),
         (Status.SUBMITTED, intake.WithdrawDemand(s.OTHER_PARTNER)),
         (Status.AWAITING_ENTERPRISE, intake.ProvideCompletion(WINDOW, s.NOW, N)),
         (Status.RESOLVED, intake.ConfirmResolution(WINDOW, s.NOW)),
