@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from libs.demand.state import AssistanceStatus, ComplaintStatus, DemandState
+from libs.events import Deadline
+from libs.events.timekeeping import Limit
 
-__all__ = ["assignment_changed", "assistance_in", "changed", "complaint_in"]
+__all__ = ["assignment_changed", "assistance_in", "changed", "complaint_in", "deadlines_without"]
 
 if TYPE_CHECKING:
     # For the type checker it is `replace`, so that it knows the names and types of all members.
@@ -40,3 +43,10 @@ def assistance_in(state: DemandState, assistance: str, status: AssistanceStatus)
 def complaint_in(state: DemandState, complaint: str, status: ComplaintStatus) -> DemandState:
     """Copy a state with one complaint in another status."""
     return changed(state, complaints=tuple(replace(c, status=status) if c.id == complaint else c for c in state.complaints))
+
+
+def deadlines_without(state: DemandState, *limits: Limit) -> Mapping[Limit, Deadline]:
+    """The deadlines of a state but for these limits."""
+    if not any(limit in state.deadlines for limit in limits):
+        return state.deadlines
+    return {limit: deadline for limit, deadline in state.deadlines.items() if limit not in limits}

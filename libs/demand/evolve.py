@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, assert_never, cast
 
-from libs.demand.changing import assignment_changed, assistance_in, changed, complaint_in
+from libs.demand.changing import assignment_changed, assistance_in, changed, complaint_in, deadlines_without
 from libs.demand.state import (
-    ASSISTING,
-    HELD,
     INITIAL,
     Arbitration,
     Assignment,
@@ -24,11 +21,11 @@ from libs.demand.state import (
     ExtensionStatus,
     FollowUp,
     Holder,
-    OwnActDone,
     SplitOff,
     Status,
     Supervision,
 )
+from libs.demand.turns import assistances_over, ended, given, held_by_nobody, left, marked, remembering, taken_back, to_desk, to_triage
 from libs.events import (
     ActTakenBack,
     ArbitrationOpened,
@@ -46,7 +43,6 @@ from libs.events import (
     ComplaintVerified,
     CompletionProvided,
     CompletionRequested,
-    Deadline,
     DeadlineMissed,
     DeadlinesSet,
     DeadlineWarned,
@@ -90,7 +86,6 @@ from libs.events import (
     SupervisionClosed,
     SupervisionOpened,
 )
-from libs.events.closing import OwnAct
 from libs.events.timekeeping import Limit
 
 _UNTOUCHED: Final = (DeadlinesSet, DeadlineWarned, DemandAssigned, ArbitrationOpened, DuplicateSuggested, FollowUpOrdered)
@@ -113,12 +108,12 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             return _submitted(fact, at)
         case DemandAssigned():
             assignment = Assignment(fact.assignment, fact.node, AssignmentStatus.OPEN, fact.explanation.path != "candidate", at)
-            return _given(state, assignment, at)
+            return given(state, assignment, at)
         case DeadlinesSet():
             return _promised(state, fact, at)
         case AssignmentAccepted():
-            accepted = _mark(_own(state, "accept", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.ACCEPTED)
-            return changed(accepted, status=Status.IN_PROGRESS, deadlines=_without(state, "accept"))
+            accepted = marked(remembering(state, "accept", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.ACCEPTED)
+            return changed(accepted, status=Status.IN_PROGRESS, deadlines=deadlines_without(state, "accept"))
         case ProgressReported():
             return _answered(state, fact.assignment)
         case ServiceRecorded():
@@ -133,23 +128,23 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case DemandSupplemented() | HistoryImported() | CompletionProvided() | ResolutionConfirmed():
             return state
         case AssignmentReturned():
-            returned = _mark(_own(state, "return", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.RETURNED)
-            return _to_desk(changed(returned, returns=state.returns + 1), at)
+            returned = marked(remembering(state, "return", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.RETURNED)
+            return to_desk(changed(returned, returns=state.returns + 1), at)
         case AssignmentLapsed():
-            return _to_desk(_mark(state, fact.assignment, AssignmentStatus.LAPSED), at)
+            return to_desk(marked(state, fact.assignment, AssignmentStatus.LAPSED), at)
         case AssignmentRecalled():
-            return _to_desk(_mark(state, fact.assignment, AssignmentStatus.RECALLED), at)
+            return to_desk(marked(state, fact.assignment, AssignmentStatus.RECALLED), at)
         case DemandForwarded():
-            forwarded = _left(_mark(state, fact.assignment, AssignmentStatus.FORWARDED))
-            return _given(forwarded, Assignment(fact.next, fact.to, AssignmentStatus.OPEN, False, at), at)
+            forwarded = left(marked(state, fact.assignment, AssignmentStatus.FORWARDED))
+            return given(forwarded, Assignment(fact.next, fact.to, AssignmentStatus.OPEN, False, at), at)
         case ArbitrationOpened():
             decides = Arbitration(fact.arbiter, fact.parties, fact.cause)
-            return changed(_to_desk(_mark_held(state), at), arbitration=decides, holder=Holder(fact.arbiter, None, at))
+            return changed(to_desk(held_by_nobody(state), at), arbitration=decides, holder=Holder(fact.arbiter, None, at))
         case AssignmentArbitrated():
-            given = _given(state, Assignment(fact.assignment, fact.node, AssignmentStatus.OPEN, False, at, binding=True), at)
-            return changed(given, arbitration=None, returns=0)
+            arbitrated = given(state, Assignment(fact.assignment, fact.node, AssignmentStatus.OPEN, False, at, binding=True), at)
+            return changed(arbitrated, arbitration=None, returns=0)
         case DemandWithdrawn() | DemandRefused():
-            return _ended(state, Status.WITHDRAWN if isinstance(fact, DemandWithdrawn) else Status.REFUSED)
+            return ended(state, Status.WITHDRAWN if isinstance(fact, DemandWithdrawn) else Status.REFUSED)
         case HandlerNamed():
             return assignment_changed(state, fact.assignment, handler=fact.handler, stand_in=fact.stand_in, absent_until=fact.absent_until)
         case EvidenceAttached():
@@ -160,7 +155,7 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             return changed(state, status=Status.SUSPENDED, paused_since=at)
         case DemandResumed():
             paused = state.paused_seconds + fact.paused_seconds
-            deadlines = _without(state, "complete", "resume")
+            deadlines = deadlines_without(state, "complete", "resume")
             return changed(state, status=Status.IN_PROGRESS, paused_since=None, paused_seconds=paused, deadlines=deadlines)
         case ExtensionRequested():
             return changed(state, extension=replace(state.extension, status=ExtensionStatus.REQUESTED, span=fact.span))
@@ -178,7 +173,7 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case AssistanceDelivered():
             return assistance_in(state, fact.assistance, AssistanceStatus.DELIVERED)
         case DeadlineWarned():
-            return changed(state, deadlines=_without(state, "chase" if fact.chase else "warn"))
+            return changed(state, deadlines=deadlines_without(state, "chase" if fact.chase else "warn"))
         case DeadlineMissed():
             return _missed(state, fact)
         case DemandEscalated():
@@ -188,17 +183,17 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case SupervisionClosed():
             supervisions = tuple(replace(s, closed=True) if s.id == fact.supervision else s for s in state.supervisions)
             still = any(not supervision.closed for supervision in supervisions)
-            return changed(state, supervisions=supervisions, deadlines=state.deadlines if still else _without(state, "supervise"))
+            return changed(state, supervisions=supervisions, deadlines=state.deadlines if still else deadlines_without(state, "supervise"))
         case ResolutionDisputed():
-            return changed(state, status=Status.DISPUTED, deadlines=_without(state, "confirm"))
+            return changed(state, status=Status.DISPUTED, deadlines=deadlines_without(state, "confirm"))
         case DemandReopened():
             return _reopened(state, fact, at)
         case DemandClosed():
-            return changed(_ended(state, Status.CLOSED, "follow_up"), outcome=fact.outcome)
+            return changed(ended(state, Status.CLOSED, "follow_up"), outcome=fact.outcome)
         case FollowUpOrdered():
             return changed(state, follow_up=FollowUp.ORDERED)
         case FollowUpRecorded():
-            return changed(state, follow_up=FollowUp.RECORDED, deadlines=_without(state, "follow_up"))
+            return changed(state, follow_up=FollowUp.RECORDED, deadlines=deadlines_without(state, "follow_up"))
         case DemandRated():
             return changed(state, rated=fact.resolution)
         case ComplaintRaised():
@@ -210,22 +205,22 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             return changed(state, suggested=state.suggested.union(like.demand for like in fact.suggestions))
         case DemandMerged():
             # What was promised to the enterprise stands again if the merge is undone.
-            return changed(_ended(state, Status.MERGED, "answer", "resolve", "warn", "chase"), merged_into=fact.into)
+            return changed(ended(state, Status.MERGED, "answer", "resolve", "warn", "chase"), merged_into=fact.into)
         case MergeReceived():
             return changed(state, received=(*state.received, fact.demand))
         case DemandUnmerged():
-            return changed(_triage(state, at), merged_into=None, returns=0)
+            return changed(to_triage(state, at), merged_into=None, returns=0)
         case DemandSplit():
             return changed(state, parts=tuple(SplitOff(part.part, part.demand) for part in fact.parts), join=fact.join)
         case PartCompleted():
-            ended = tuple(replace(part, ended=fact.status) if part.part == fact.part else part for part in state.parts)
-            return changed(state, parts=ended)
+            parts = tuple(replace(part, ended=fact.status) if part.part == fact.part else part for part in state.parts)
+            return changed(state, parts=parts)
         case ActTakenBack():
-            return _taken_back(state)
+            return taken_back(state)
         case ErasureRequested():
             return changed(state, erasure_asked_by=fact.requested_by)
         case PersonalDataErased():
-            return changed(state, erased=True, files={}, deadlines=_without(state, "follow_up", "reopen"))
+            return changed(state, erased=True, files={}, deadlines=deadlines_without(state, "follow_up", "reopen"))
         case _:
             assert_never(fact)
 
@@ -254,17 +249,6 @@ def _submitted(fact: DemandSubmitted, at: datetime) -> DemandState:
     )
 
 
-def _given(state: DemandState, assignment: Assignment, at: datetime) -> DemandState:
-    return changed(
-        state,
-        status=Status.ASSIGNED,
-        at=at,
-        assignments=(*state.assignments, assignment),
-        holder=Holder(assignment.node, assignment.id, at),
-        deadlines=_without(state, "arbitrate", "accept", "return"),
-    )
-
-
 def _promised(state: DemandState, fact: DeadlinesSet, at: datetime) -> DemandState:
     """The pack of a demand is that of its promises to the enterprise; what is set beside them changes nothing about those."""
     beside = _PROMISES.isdisjoint(fact.deadlines) and not _PROMISES.isdisjoint(state.deadlines)
@@ -284,15 +268,15 @@ def _corrected(state: DemandState, event: DemandCorrected) -> DemandState:
 
 
 def _answered(state: DemandState, assignment: str) -> DemandState:
-    return changed(assignment_changed(state, assignment, answered=True), deadlines=_without(state, "answer"))
+    return changed(assignment_changed(state, assignment, answered=True), deadlines=deadlines_without(state, "answer"))
 
 
 def _resolved(state: DemandState, fact: DemandResolved, at: datetime) -> DemandState:
-    own = _mark(_own(state, "resolve", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.RESOLVED)
+    own = marked(remembering(state, "resolve", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.RESOLVED)
     return changed(
         own,
         status=Status.RESOLVED,
-        assistances=_over(state),
+        assistances=assistances_over(state),
         deadlines={},
         resolutions=state.resolutions + 1,
         resolved_by=fact.node,
@@ -314,82 +298,13 @@ def _reopened(state: DemandState, fact: DemandReopened, at: datetime) -> DemandS
     )
     held = state.assignment(fact.assignment or "")
     if held is None:
-        return changed(_triage(fresh, at), returns=0)
-    again = _mark(fresh, held.id, AssignmentStatus.ACCEPTED)
+        return changed(to_triage(fresh, at), returns=0)
+    again = marked(fresh, held.id, AssignmentStatus.ACCEPTED)
     return changed(again, status=Status.IN_PROGRESS, holder=Holder(held.node, held.id, at))
-
-
-def _taken_back(state: DemandState) -> DemandState:
-    """All stands as before the act; whoever got the demand since loses it again."""
-    if state.own_act is None:
-        return state
-    before = state.own_act.before
-    later = tuple(
-        replace(a, status=AssignmentStatus.RECALLED) if a.status in HELD else a for a in state.assignments[len(before.assignments) :]
-    )
-    return changed(before, assignments=(*before.assignments, *later), suggested=state.suggested)
 
 
 def _missed(state: DemandState, fact: DeadlineMissed) -> DemandState:
     if fact.assistance is not None:
         late = tuple(replace(a, missed=True) if a.id == fact.assistance else a for a in state.assistances)
         return changed(state, assistances=late, missed=state.missed | {fact.limit})
-    return changed(state, missed=state.missed | {fact.limit}, deadlines=_without(state, fact.limit))
-
-
-def _own(state: DemandState, act: OwnAct, assignment: str, node: str, at: datetime) -> DemandState:
-    """Remember all that stood before a node's own act."""
-    return changed(state, own_act=OwnActDone(act, assignment, node, at, changed(state, own_act=None)))
-
-
-def _mark(state: DemandState, assignment: str, status: AssignmentStatus) -> DemandState:
-    return assignment_changed(state, assignment, status=status)
-
-
-def _without(state: DemandState, *limits: Limit) -> Mapping[Limit, Deadline]:
-    if not any(limit in state.deadlines for limit in limits):
-        return state.deadlines
-    return {limit: deadline for limit, deadline in state.deadlines.items() if limit not in limits}
-
-
-def _triage(state: DemandState, at: datetime) -> DemandState:
-    deadlines = _without(state, "accept", "return", "complete", "resume", "arbitrate")
-    return changed(
-        state, status=Status.TRIAGE, holder=Holder(state.desk, None, at), deadlines=deadlines, paused_since=None, arbitration=None
-    )
-
-
-def _to_desk(state: DemandState, at: datetime) -> DemandState:
-    return _left(_triage(state, at))
-
-
-def _left(state: DemandState) -> DemandState:
-    """The node in charge goes, and with it what it had asked of others."""
-    extension = state.extension
-    if extension.status is ExtensionStatus.REQUESTED:
-        extension = Extension(granted=extension.granted)
-    return changed(state, assistances=_over(state), extension=extension)
-
-
-def _over(state: DemandState) -> tuple[Assistance, ...]:
-    if not any(assistance.status in ASSISTING for assistance in state.assistances):
-        return state.assistances
-    return tuple(replace(a, status=AssistanceStatus.ENDED) if a.status in ASSISTING else a for a in state.assistances)
-
-
-def _mark_held(state: DemandState) -> DemandState:
-    """Whoever holds it loses it."""
-    recalled = tuple(replace(a, status=AssignmentStatus.RECALLED) if a.status in HELD else a for a in state.assignments)
-    return changed(state, assignments=recalled)
-
-
-def _ended(state: DemandState, status: Status, *kept: Limit) -> DemandState:
-    return changed(
-        _mark_held(state),
-        status=status,
-        holder=None,
-        deadlines={limit: deadline for limit, deadline in state.deadlines.items() if limit in kept},
-        paused_since=None,
-        arbitration=None,
-        assistances=_over(state),
-    )
+    return changed(state, missed=state.missed | {fact.limit}, deadlines=deadlines_without(state, fact.limit))

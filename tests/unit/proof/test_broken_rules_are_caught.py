@@ -34,8 +34,8 @@ folding: Any = __import__("importlib").import_module("libs.demand.evolve")
 
 
 def a_return_leaves_no_holder(patch: pytest.MonkeyPatch) -> None:
-    to_desk = folding._to_desk
-    patch.setattr(folding, "_to_desk", lambda state, at: changed(to_desk(state, at), holder=None))
+    to_desk = folding.to_desk
+    patch.setattr(folding, "to_desk", lambda state, at: changed(to_desk(state, at), holder=None))
 
 
 def silence_is_overlooked(patch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def taking_back_leaves_two_holders(patch: pytest.MonkeyPatch) -> None:
         before = state.own_act.before
         return changed(before, assignments=(*before.assignments, *state.assignments[len(before.assignments) :]))
 
-    patch.setattr(folding, "_taken_back", restore)
+    patch.setattr(folding, "taken_back", restore)
 
 
 def assignments_come_without_a_deadline(patch: pytest.MonkeyPatch) -> None:
