@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cli.machine.database import sqlalchemy_url
-from cli.machine.testing import Database, RunningPostgres, postgres_server
+from cli.machine.testing import RunningPostgres
 from libs.chassis.auth import digest_of, enterprise_token, new_key
 from libs.directory import Credential, Directory, Network
 from libs.events import (
@@ -28,7 +26,6 @@ from libs.events import (
     DemandSupplemented,
     Refused,
 )
-from services.tracker import generations
 from services.tracker.console.outward import HttpOutward
 from services.tracker.console.reads import TrackerSource, open_console
 from services.tracker.console.sessions import LIFETIME, DatabaseSessions
@@ -36,7 +33,7 @@ from services.tracker.console.visit import caller_by_key
 from services.tracker.precedents import read_precedents
 from services.tracker.rights import Scope
 from services.tracker.rooms import Rooms
-from tests.integration.tracker.place import KEK, Place
+from tests.integration.tracker.place import Place
 from tests.integration.tracker.running import small_network
 from tests.unit.console.browsing import stranger, tree, visitor
 from tests.unit.console.situations import Office, OfficeFollower, console_app
@@ -45,32 +42,6 @@ from tests.unit.tracker.histories import HUB, PARK, WINDOW, History, demand_of, 
 pytestmark = pytest.mark.servers
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
-        yield server
-
-
-@pytest.fixture
-def database(postgres: RunningPostgres) -> Database:
-    return postgres.fresh_database()
-
-
-@pytest.fixture
-async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(sqlalchemy_url(database.url("ld_tracker")), connect_args={"ssl": False}, pool_size=10, max_overflow=0)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-async def place(engine: AsyncEngine, database: Database) -> AsyncIterator[Place]:
-    await generations.ensure(engine)
-    place = Place(engine, database, KEK)
-    yield place
-    await place.close()
 
 
 def rooms_of(place: Place) -> tuple[Rooms, OfficeFollower, dict[str, str]]:
