@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 from libs.demand import Assignment, DemandState, Standing, Timing, require_allowed, require_current
 from libs.events import NotFound, Refused
+from services.router.availability import is_available
 
 
 def held(state: DemandState, assignment: str, by: Standing, command: str) -> Assignment:
@@ -32,8 +31,6 @@ def require_fit(by: Standing, node: str, timing: Timing) -> None:
     network = by.network
     if not network.has(node):
         raise NotFound("node_not_found")
-    found = network.node(node)
-    kind = network.kind(found)
-    day = timing.now.astimezone(ZoneInfo(network.content.network.time_zone)).date()
-    if not (kind.assignable or kind.hub) or found.status != "active" or not found.in_force(day):
+    kind = network.kind(network.node(node))
+    if not (kind.assignable or kind.hub) or not is_available(network, node, timing.now):
         raise Refused("node_not_available", field="node")
