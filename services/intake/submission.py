@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic_core import to_json
 
 from libs.chassis.auth import Caller, digest_of, enterprise_token
-from libs.chassis.commands import CommandDesk, request_mac, sealer
+from libs.chassis.commands import CommandDesk, Seal, request_mac, sealer
 from libs.chassis.keyring import KeyPool
 from libs.demand import INITIAL, DemandState, evolve
 from libs.directory import Directory, Network
@@ -15,7 +15,7 @@ from libs.events import Actor, DemandSubmitted, Refused, Unavailable
 from libs.events.codec import decode
 from libs.events.execute import Done, Fold, Order, execute, fold_all
 from libs.events.names import command_id, demand_id, demand_subject, enterprise_id
-from services.intake.codes import check_codes
+from services.intake.codes import Codes, check_codes
 from services.intake.domain import SubmitDemand, decide
 from services.intake.former import FormerCase, history_imported
 from services.intake.shapes import DemandInput
@@ -57,29 +57,8 @@ async def submit(
             raise
         await _require_same_request(desk, earlier, body)
         return earlier
-    request = request_mac(data_key, body)
     seal = sealer(data_key, demand=demand, command_id=identity, random_bytes=desk.random_bytes)
-    assert codes.region is not None
-    event = DemandSubmitted(
-        network=network.name,
-        channel=body.channel,
-        category=codes.category,
-        region=codes.region,
-        carrier=codes.carrier,
-        industry=codes.industry,
-        urgency=body.urgency,
-        partner_ref=body.partner_ref,
-        party=caller.party,
-        enterprise=enterprise_id(network.name, salt=salt, uscc=body.requester.uscc),
-        desk=network.hub.id,
-        sample=body.sample,
-        title=seal("title", body.title),
-        description=seal("description", body.description),
-        requester=seal("requester", to_json(body.requester).decode()),
-        submitter_node=caller.node,
-        link=digest_of(enterprise_token(demand, salt=salt)),
-        received_at=former.received_at if former is not None else None,
-    )
+    event = _submitted(network, demand, salt, caller, body, codes, seal, former)
     command = SubmitDemand(event, history_imported(former, seal) if former is not None else None)
     order: Order[DemandState] = Order(
         subject=demand_subject(demand),
@@ -88,7 +67,7 @@ async def submit(
         command_id=identity,
         actor=actor,
         decide=lambda state: decide(command, state),
-        request=request,
+        request=request_mac(data_key, body),
         known=Fold(INITIAL),
         headers=headers,
     )
@@ -111,6 +90,33 @@ async def find_submission(
     else:
         await _require_same_request(desk, earlier, body)
     return earlier
+
+
+def _submitted(
+    network: Network, demand: str, salt: bytes, caller: Caller, body: DemandInput, codes: Codes, seal: Seal, former: FormerCase | None
+) -> DemandSubmitted:
+    """The event a submission becomes: its codes as the lists have them, what is personal sealed."""
+    assert codes.region is not None
+    return DemandSubmitted(
+        network=network.name,
+        channel=body.channel,
+        category=codes.category,
+        region=codes.region,
+        carrier=codes.carrier,
+        industry=codes.industry,
+        urgency=body.urgency,
+        partner_ref=body.partner_ref,
+        party=caller.party,
+        enterprise=enterprise_id(network.name, salt=salt, uscc=body.requester.uscc),
+        desk=network.hub.id,
+        sample=body.sample,
+        title=seal("title", body.title),
+        description=seal("description", body.description),
+        requester=seal("requester", to_json(body.requester).decode()),
+        submitter_node=caller.node,
+        link=digest_of(enterprise_token(demand, salt=salt)),
+        received_at=former.received_at if former is not None else None,
+    )
 
 
 def _names(directory: Directory, salt: bytes, caller: Caller, key: str) -> tuple[Network, str, str]:
