@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +15,8 @@ TRADES: Final = ("注塑", "压铸", "紧固件", "模具", "针织", "文具", 
 PLACES: Final = ("甬江", "东海", "四明", "三江", "姚江", "月湖", "象湾", "天一")
 
 # Title, description and category; None leaves the category to the router's rules.
-TEMPLATES: Final[tuple[tuple[str, str, str | None], ...]] = (
+Template = tuple[str, str, str | None]
+TEMPLATES: Final[tuple[Template, ...]] = (
     (
         "{trade}车间数字化改造，想找技术服务机构",
         "车间有十二台设备，想上数据采集和排产系统（MES、ERP），请推荐服务机构并告知补助政策。",
@@ -28,8 +29,10 @@ TEMPLATES: Final[tuple[tuple[str, str, str | None], ...]] = (
     ("财务和成本管理不规范，想请专家诊断", "想请管理咨询机构做一次发展战略、财务管理和绩效考核诊断。", "management"),
     ("创业不满一年，想要创业辅导", "刚注册的{trade}小微企业，需要工商代理、商业计划书、创业培训和创业场地方面的辅导。", None),
     ("想了解最近的惠企政策和申报条件", "请提供{trade}行业技改补贴、贷款贴息等政策信息、法律法规和申报时间。", "information"),
-    ("有个事情想问一下", "不知道该找谁，想请人打个电话说明一下情况。", None),
 )
+UNCLEAR: Final[Template] = ("有个事情想问一下", "不知道该找谁，想请人打个电话说明一下情况。", None)
+"""Goes to the city hub, which can neither pass it up nor be escalated: only for plans that it can play."""
+FOR_HUBS: Final = frozenset({"smooth", "reclassified"})
 
 
 def bodies(places: list[tuple[str, str | None]], seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -41,7 +44,7 @@ def bodies(places: list[tuple[str, str | None]], seed: int) -> Iterator[tuple[st
     twin: dict[str, Any] = {}
     while True:
         for plan in (plan for plan in PLANS if plan not in (PART, IMPORTED)):
-            body = _body(chance, places)
+            body = _body(chance, places, (*TEMPLATES, UNCLEAR) if plan in FOR_HUBS else TEMPLATES)
             if plan == "twin":
                 twin = body
             if plan == "repeated":
@@ -66,9 +69,9 @@ def _stated(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _body(chance: random.Random, places: list[tuple[str, str | None]]) -> dict[str, Any]:
+def _body(chance: random.Random, places: list[tuple[str, str | None]], templates: Sequence[Template] = TEMPLATES) -> dict[str, Any]:
     trade, name = chance.choice(TRADES), chance.choice(PLACES)
-    title, description, category = chance.choice(TEMPLATES)
+    title, description, category = chance.choice(templates)
     region, carrier = chance.choice(places)
     stem = "91330200MA" + "".join(chance.choice("23456789ABCDEFGH") for _ in range(7))
     body: dict[str, Any] = {

@@ -7,73 +7,20 @@ with such a reference are touched: a person's demand never is.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
 
-Who = Literal["hub", "bureau", "partner", "enterprise"]
-Service = Literal["intake", "router"]
+from cli.sample.view import Act, Step, View, Who
+
 PART: Final = "part"
 """What the parts of a split sample play."""
 IMPORTED: Final = "imported"
 """What an open case of a former system plays."""
+PATIENCE: Final = timedelta(minutes=5)
+"""Of this age a demand is simply ended: what its plan waits for will not come, or the traffic was away meanwhile."""
 _REFERENCE: Final = re.compile(r"sample/([a-z_]+)/[0-9]+\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A demand as its actors see it: the tracker's answer, what has happened so far, and how long it has been quiet."""
-
-    demand: Mapping[str, Any]
-    happened: Counter[str]
-    events: tuple[Mapping[str, Any], ...]
-    quiet: timedelta
-    now: datetime
-    parents: Mapping[str, str]
-    hub: str
-
-    @property
-    def id(self) -> str:
-        """The demand's id."""
-        return str(self.demand["id"])
-
-    @property
-    def holder(self) -> str:
-        """The node that holds it now."""
-        return str((self.demand.get("holder") or {}).get("node", self.hub))
-
-    @property
-    def assignment(self) -> str:
-        """Its assignment, if any."""
-        return str((self.demand.get("holder") or {}).get("assignment", ""))
-
-    def last(self, event: str) -> Mapping[str, Any]:
-        """The data of the last event of a type."""
-        return next((found["data"] for found in reversed(self.events) if found["type"] == event), {})
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One call: by whom, at which service, path below `/v1/demands/{id}`, body. `file` sends bytes instead of JSON."""
-
-    who: Who
-    service: Service
-    path: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    file: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Done when `event` has happened `times` times. Possible in `when`; `make` None: the system does it, we wait."""
-
-    event: str
-    when: frozenset[str]
-    make: Callable[[View], Act] | None
-    times: int = 1
-    after: int = 3
 
 
 def next_act(view: View) -> Act | None:
@@ -85,13 +32,26 @@ def next_act(view: View) -> Act | None:
 
 
 def is_over(view: View) -> bool:
-    """Whether the demand has played its part, or is nobody's sample: there is nothing to come."""
+    """Whether the demand has played its part, or is nobody's sample: there is nothing to come as long as nothing moves it."""
     return _next_step(view) is None
 
 
 def _next_step(view: View) -> Step | None:
     steps = PLANS.get(plan_of(view.demand) or "", ())
-    return next((step for step in steps if view.happened[step.event] < step.times), None)
+    step = next((step for step in steps if view.happened[step.event] < step.times), None)
+    return _ending(view) if steps and (step is None or view.age > PATIENCE) else step
+
+
+def _ending(view: View) -> Step | None:
+    """What brings a demand to an end from wherever it is; the enterprise's silence does the rest."""
+    match view.demand["status"]:
+        case "assigned":
+            return ACCEPT
+        case "in_progress":
+            return RESOLVE if view.happened["ServiceRecorded"] else SERVE
+        case "closed" if view.happened["FollowUpRecorded"] < view.happened["FollowUpOrdered"]:
+            return CALL_BACK
+    return None
 
 
 def plan_of(demand: Mapping[str, Any]) -> str | None:
@@ -172,11 +132,18 @@ SERVE: Final = Step("ServiceRecorded", _WORKING, _node("services", _SERVICE))
 RESOLVE: Final = Step("DemandResolved", _WORKING, _node("resolution", _RESULT))
 CONFIRM: Final = Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"))
 RATE: Final = Step("DemandRated", _CLOSED, _says("rating", {"grade": "satisfied"}))
+CALL_BACK: Final = Step("FollowUpRecorded", _CLOSED, _hub("follow-up", {"outcome": "confirmed"}), after=8)
+SECOND: Final = (replace(SERVE, times=2), replace(RESOLVE, times=2))
 DONE: Final = (SERVE, RESOLVE, CONFIRM, RATE)
 
 
 def _return(times: int) -> Step:
     return Step("AssignmentReturned", _ASSIGNED, _node("return", {"reason": "no_capacity", "note": "样例：本周在办已满。"}), times=times)
+
+
+def _called_back(times: int) -> Step:
+    """The enterprise's link opens the whole; the parts are confirmed by a call."""
+    return Step("FollowUpRecorded", _RESOLVED, _hub("follow-up", {"outcome": "confirmed"}), times=times)
 
 
 PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
@@ -195,7 +162,7 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         RESOLVE,
         Step("DemandClosed", _RESOLVED, None),
         Step("FollowUpOrdered", _CLOSED, None),
-        Step("FollowUpRecorded", _CLOSED, _hub("follow-up", {"outcome": "confirmed"}), after=8),
+        CALL_BACK,
     ),
     "silent": (Step("AssignmentLapsed", _ASSIGNED, None), ACCEPT, *DONE),
     "assisted": (
@@ -219,9 +186,8 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         ACCEPT,
         *DONE,
         Step("DemandReopened", _CLOSED, _says("reopening", {"note": "样例：问题又出现了。"})),
-        Step("ServiceRecorded", _WORKING, _node("services", _SERVICE), times=2),
-        Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2),
-        Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"), times=2),
+        *SECOND,
+        replace(CONFIRM, times=2),
     ),
     "disputed": (
         ACCEPT,
@@ -233,8 +199,7 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
             frozenset({"disputed"}),
             _hub("dispute/decision", {"upheld": True, "same_node": True, "note": "样例：请重新办理。"}),
         ),
-        Step("ServiceRecorded", _WORKING, _node("services", _SERVICE), times=2),
-        Step("DemandResolved", _WORKING, _node("resolution", _RESULT), times=2),
+        *SECOND,
         CONFIRM,
         RATE,
     ),
@@ -252,7 +217,8 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         Step("DuplicateSuggested", _HELD, None),
         Step("DemandMerged", _HELD, _merge),
         Step("DemandUnmerged", frozenset({"merged"}), _hub("unmerge", {}), after=8),
-        Step("DemandMerged", _HELD, _merge, times=2),
+        ACCEPT,
+        *DONE,
     ),
     "suspended": (ACCEPT, Step("DemandSuspended", _WORKING, _suspend), Step("DemandResumed", _WORKING, None), *DONE),
     "completed": (
@@ -277,13 +243,13 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
     "forwarded": (
         ACCEPT,
         Step("DemandForwarded", _WORKING, _forward),
-        Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"), times=2),
+        replace(ACCEPT, times=2),
         *DONE,
     ),
     "taken_back": (
         ACCEPT,
         Step("ActTakenBack", _WORKING, _node("take-back")),
-        Step("AssignmentAccepted", _ASSIGNED, _node("acceptance"), times=2),
+        replace(ACCEPT, times=2),
         *DONE,
     ),
     "corrected": (
@@ -296,7 +262,15 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
     "withdrawn": (Step("DemandWithdrawn", _HELD, _says("withdrawal", {"reason": "样例：已自行解决。"}, "partner")),),
     "refused": (Step("DemandRefused", _HELD, _hub("refusal", {"reason": "other_channel", "next_step": "样例：请向税务部门咨询。"})),),
     "smooth": (ACCEPT, ANSWER, *DONE),
-    "part": (ACCEPT, SERVE, RESOLVE),
+    "part": (
+        ACCEPT,
+        SERVE,
+        RESOLVE,
+        _called_back(1),
+        Step("DemandReopened", _CLOSED, _says("reopening", {"note": "样例：分项还有问题。"}, "partner")),
+        *SECOND,
+        _called_back(2),
+    ),
     "imported": (Step("HistoryImported", _HELD, None), ACCEPT, ANSWER, *DONE),
 }
 """Every plan by name, the slowest first: the traffic takes them in this order, so that all of them show within three minutes."""

@@ -14,7 +14,8 @@ from typing import Any, Final
 import httpx2
 
 from cli.sample.picture import sample_png
-from cli.sample.plans import Act, View, is_over, next_act, plan_of
+from cli.sample.plans import is_over, next_act, plan_of
+from cli.sample.view import Act, View
 
 OPEN: Final = ("triage", "assigned", "in_progress", "awaiting_enterprise", "resolved", "disputed", "closed", "withdrawn", "merged")
 """Statuses in which a plan may have something to do."""
@@ -23,7 +24,7 @@ RETRY: Final = 1.0
 QUIET: Final = 2.0
 """Seconds a demand is left alone after anything happened to it: people are not that quick."""
 AGAIN: Final = 10.0
-"""Seconds until an act is tried again that did not move the demand."""
+"""Seconds until an act is tried again that did not move the demand, and twice as long each time it did not."""
 
 
 @dataclass(slots=True)
@@ -35,7 +36,8 @@ class _Known:
     events: tuple[Mapping[str, Any], ...]
     happened: Counter[str]
     over: bool = False
-    tried: float = float("-inf")
+    tries: int = 0
+    again: float = float("-inf")
 
 
 class Stage:
@@ -100,14 +102,15 @@ class Stage:
         now = datetime.now(UTC)
         quiet = now - datetime.fromisoformat(demand["updated_at"])
         known = await self._read(demand) if quiet.total_seconds() >= QUIET else None
-        if known is None or known.over or time.monotonic() - known.tried < AGAIN:
+        if known is None or known.over or time.monotonic() < known.again:
             return
         view = View({**demand, "parent": known.parent}, known.happened, known.events, quiet, now, self._parents, self._hub)
         known.over = is_over(view)
         act = next_act(view)
         if act is not None:
             await self._do(act, demand)
-            known.tried = time.monotonic()
+            known.again = time.monotonic() + AGAIN * 2**known.tries
+            known.tries += 1
 
     async def _demands(self, status: str) -> list[dict[str, Any]]:
         answer = await self._client.get(

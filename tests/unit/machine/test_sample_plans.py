@@ -10,8 +10,9 @@ from typing import Any, get_args
 
 import pytest
 
-from cli.sample.demands import bodies, former_system
-from cli.sample.plans import IMPORTED, PART, PLANS, View, is_over, next_act, plan_of
+from cli.sample.demands import FOR_HUBS, UNCLEAR, bodies, former_system
+from cli.sample.plans import IMPORTED, PART, PLANS, is_over, next_act, plan_of
+from cli.sample.view import View
 from libs.events import DemandEvent
 from services.intake.former import former_case
 from services.intake.shapes import ImportedDemand
@@ -26,12 +27,14 @@ BESIDES = {
     "DeadlineMissed": "overdue",
     "ArbitrationOpened": "ping_pong",
     "PartCompleted": "split",
+    "PartReopened": "split",
 }
 """What no step waits for, and the plan it comes with by itself."""
 
 
-def view(quiet: float = 60.0, happened: Mapping[str, int] | None = None, **demand: Any) -> View:
+def view(quiet: float = 60.0, happened: Mapping[str, int] | None = None, age: float = 60.0, **demand: Any) -> View:
     facts = {"id": "ningbo-26a-0123456789abcdef", "status": "assigned", "holder": {"node": "nb-w", "assignment": "a1"}, "version": 2}
+    facts["submitted_at"] = (NOW - timedelta(seconds=age)).isoformat()
     return View(facts | demand, Counter(happened or {}), (), timedelta(seconds=quiet), NOW, {"nb-w": "nb-beilun"}, "nb-hub")
 
 
@@ -64,8 +67,36 @@ def test_a_demand_is_over_once_all_its_steps_have_happened_or_it_is_nobodys_samp
     steps = PLANS["smooth"]
     assert not is_over(view(sample=True, partner_ref="sample/smooth/1"))
     assert not is_over(view(sample=True, partner_ref="sample/smooth/1", happened={step.event: 1 for step in steps[:-1]}))
-    assert is_over(view(sample=True, partner_ref="sample/smooth/1", happened={step.event: 1 for step in steps}))
+    assert is_over(view(sample=True, partner_ref="sample/smooth/1", status="closed", happened={step.event: 1 for step in steps}))
     assert is_over(view(sample=True, partner_ref="YL-8812"))
+
+
+def test_a_call_back_that_was_ordered_is_made_after_the_plan_too() -> None:
+    happened = {step.event: 1 for step in PLANS["smooth"]} | {"FollowUpOrdered": 1}
+    act = next_act(view(sample=True, partner_ref="sample/smooth/1", status="closed", happened=happened))
+    assert act is not None
+    assert act.path == "/follow-up"
+    happened["FollowUpRecorded"] = 1
+    assert is_over(view(sample=True, partner_ref="sample/smooth/1", status="closed", happened=happened))
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_an_old_sample_is_ended_from_wherever_it_is_whatever_its_plan_waits_for(plan: str) -> None:
+    """Hazard: what can never happen is waited for, and stuck samples fill the machine of who leaves it running overnight."""
+    happened: Counter[str] = Counter()
+    paths = []
+    for status in ("assigned", "in_progress", "in_progress"):
+        act = next_act(view(age=3600, sample=True, partner_ref=f"sample/{plan}/1", status=status, happened=happened))
+        assert act is not None
+        paths.append(act.path.rpartition("/")[2])
+        happened["ServiceRecorded"] += act.path.endswith("services")
+    assert paths == ["acceptance", "services", "resolution"]
+    assert is_over(view(age=3600, sample=True, partner_ref=f"sample/{plan}/1", status="closed", happened=happened))
+
+
+def test_an_old_demand_of_a_person_is_not_ended_by_sample_actors() -> None:
+    assert next_act(view(age=3600, partner_ref="sample/smooth/1")) is None
+    assert next_act(view(age=3600, sample=True, partner_ref="YL-8812")) is None
 
 
 def test_every_event_there_is_shows_in_some_plan_and_no_other() -> None:
@@ -83,6 +114,13 @@ def test_one_round_of_traffic_plays_every_plan_and_asks_twice_as_one_enterprise(
     assert set(played) == set(PLANS) - {PART, IMPORTED}
     assert all(body["sample"] and "样例" in body["requester"]["name"] for body in played.values())
     assert played["twin"]["requester"] == played["repeated"]["requester"]
+
+
+def test_only_plans_that_the_city_hub_can_play_ask_what_nobody_can_classify() -> None:
+    """Hazard: the hub above all can neither pass a demand up nor be escalated, so that such a plan would never show."""
+    wanted = bodies([("330206003", None)], seed=1)
+    unclear = {plan for plan, body in (next(wanted) for _ in range(1000)) if body["title"] == UNCLEAR[0]}
+    assert unclear == FOR_HUBS
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -24,7 +24,8 @@ class Town:
 
     def __init__(self, **demand: Any) -> None:
         calm = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
-        self.demand = {"id": PART, "version": 2, "status": "assigned", "sample": True, "updated_at": calm, "holder": HOLDER} | demand
+        moments = {"submitted_at": calm, "updated_at": calm}
+        self.demand = {"id": PART, "version": 2, "status": "assigned", "sample": True, "holder": HOLDER} | moments | demand
         self.parent: str | None = None
         self.asked: Counter[str] = Counter()
 
