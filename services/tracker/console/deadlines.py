@@ -21,6 +21,18 @@ LIMITS: Final[dict[Status, Limit]] = {
 }
 """The deadline the outside sees where it is not that of the resolution."""
 
+NEXT: Final[dict[str, Limit]] = {
+    "accept": "accept",
+    "arbitrate": "arbitrate",
+    "progress": "answer",
+    "wait": "resume",
+    "complete": "complete",
+    "confirm": "confirm",
+    "decide_dispute": "dispute",
+    "follow_up": "follow_up",
+}
+"""Until when the next step has to be taken."""
+
 _NEAR: Final = 5
 """Soon: less than a fifth of the time from the start to the deadline is left."""
 
@@ -40,13 +52,30 @@ def due_of(state: DemandState, commits: Sequence[TrailCommit], now: datetime) ->
     """The deadline the outside sees, or the one that was broken and is still owed; and how near it is."""
     if state.status is None or not state.is_open:
         return None
-    limit = LIMITS.get(state.status, "resolve")
+    return _due(state, LIMITS.get(state.status, "resolve"), commits, now)
+
+
+def next_due_of(state: DemandState, next_step: str, commits: Sequence[TrailCommit], now: datetime) -> Due | None:
+    """The deadline of the next step, where it is another one than what the outside sees."""
+    limit = NEXT.get(next_step)
+    if state.status is None or limit is None or limit == LIMITS.get(state.status):
+        return None
+    return _due(state, limit, commits, now)
+
+
+def is_paused(status: str) -> bool:
+    """Whether the promise the outside sees stands still in a status, by its name."""
+    return status in PAUSED and status not in LIMITS
+
+
+def _due(state: DemandState, limit: Limit, commits: Sequence[TrailCommit], now: datetime) -> Due | None:
     promised = state.deadlines.get(limit)
     if promised is None:
         broken = _broken(commits, limit) if limit in state.missed else None
         return Due(broken, "late", limit) if broken is not None else None
     start = (state.submitted_at if limit == "resolve" else state.at) or now
-    mark = mark_of(promised.at, start, now, paused=limit == "resolve" and state.status in PAUSED)
+    # A promise that was kept until the pause began cannot be broken while it lasts: it moves.
+    mark = "paused" if limit == "resolve" and state.status in PAUSED else mark_of(promised.at, start, now)
     return Due(promised.at, mark, limit, promised.counting, promised.provisional)
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup
 
 from libs.chassis.auth import Caller
-from libs.demand import OPEN, WORKING
+from libs.demand import OPEN, PAUSED, WORKING
 from libs.events import AssignmentAccepted, DemandResolved
 from services.tracker.console import times
 from services.tracker.console.affair import fold
 from services.tracker.console.codewords import CODES
-from services.tracker.console.deadlines import Due, due_of, mark_of
+from services.tracker.console.deadlines import Due, due_of, is_paused, mark_of, next_due_of
 from services.tracker.console.matters import matters
 from services.tracker.console.picture import Lane, Picture, picture
 from services.tracker.console.source import DemandFilter, DemandLine
 from services.tracker.console.speech import Speech
-from services.tracker.console.trail import entries
+from services.tracker.console.trail import entries, runs
 from services.tracker.console.visit import Visit
 from services.tracker.trail import Trail
 
@@ -32,7 +33,7 @@ async def demand_list(visit: Visit, caller: Caller, wanted: DemandFilter) -> dic
     """Gather the list: the rows that wait for the caller's node on top of the first, unfiltered page, then all others."""
     source, position = visit.console.source, await visit.console.source.position()
     plain = wanted == DemandFilter()
-    page, counts, ours = await asyncio.gather(
+    page, counts, (ours, waiting) = await asyncio.gather(
         source.demands(caller, wanted),
         source.counts(caller, wanted),
         _ours(visit, caller) if plain else _nothing(),
@@ -41,6 +42,7 @@ async def demand_list(visit: Visit, caller: Caller, wanted: DemandFilter) -> dic
     return {
         "page": page,
         "ours": ours,
+        "waiting": waiting,
         "lines": [line for line in page.lines if line.id not in on_top],
         "counts": counts,
         "total": sum(counts.values()),
@@ -53,15 +55,21 @@ async def demand_list(visit: Visit, caller: Caller, wanted: DemandFilter) -> dic
     }
 
 
-async def _ours(visit: Visit, caller: Caller) -> list[DemandLine]:
+async def _ours(visit: Visit, caller: Caller) -> tuple[list[DemandLine], int]:
+    """What waits for the caller's node, the most pressing first, and how many there are in all; what rests comes last."""
     if caller.node is None:
-        return []
-    found = await visit.console.source.demands(caller, DemandFilter(holder=caller.node, limit=_TURN_LIMIT * 4))
-    return [line for line in found.lines if line.status in WORKING][:_TURN_LIMIT]
+        return [], 0
+    source, ours = visit.console.source, DemandFilter(holder=caller.node, limit=_TURN_LIMIT * 4)
+    late, newest, counts = await asyncio.gather(
+        source.demands(caller, replace(ours, overdue=True)), source.demands(caller, ours), source.counts(caller, ours)
+    )
+    found = {line.id: line for line in (*late.lines, *newest.lines) if line.status in WORKING}
+    first = sorted(found.values(), key=lambda line: (line.status in PAUSED, line.due is None, line.due or line.submitted_at))
+    return first[:_TURN_LIMIT], sum(count for status, count in counts.items() if status in WORKING)
 
 
-async def _nothing() -> list[DemandLine]:
-    return []
+async def _nothing() -> tuple[list[DemandLine], int]:
+    return [], 0
 
 
 async def one_demand(visit: Visit, caller: Caller, demand: str) -> dict[str, Any]:
@@ -70,21 +78,27 @@ async def one_demand(visit: Visit, caller: Caller, demand: str) -> dict[str, Any
     position = await source.position()
     facts, trail = await asyncio.gather(source.demand(caller, demand), source.trail(caller, demand))
     state = None if any(step.commit is None for step in trail.commits) else fold(trail.commits)
-    drawn = picture(trail, visit.now, speech.say.lang)
+    due = due_of(state, trail.commits, visit.now) if state is not None else line_due(facts.line, visit.now)
+    drawn = picture(trail, visit.now, speech.say.lang, due=due.at if due is not None and due.mark != "paused" else None)
+    around = matters(state, trail, speech) if state is not None else None
     return {
         "facts": facts,
         "line": facts.line,
         "is_open": facts.line.status in OPEN,
         "turn": turn(facts.line, trail, speech),
-        "due": due_of(state, trail.commits, visit.now) if state is not None else line_due(facts.line, visit.now),
+        "due": due,
+        "next_due": next_due_of(state, facts.line.next_step, trail.commits, visit.now) if state is not None else None,
         "due_words": lambda at: times.due(at, visit.now, speech.say.lang),
-        "matters": matters(state, trail, speech) if state is not None else None,
+        "matters": around,
+        "titles": await source.titles(caller, [one.demand for one in around.kin]) if around is not None else {},
         "picture": drawn,
         "picture_words": picture_words(drawn, speech) if drawn is not None else "",
         "lane_words": lambda lane: lane_words(lane, speech),
         "bar_words": lambda lane, bar: bar_words(lane, bar, speech),
-        "entries": entries(trail, speech, demand=demand, router=visit.console.router(), reads_text=facts.reads_text),
+        "steps": len(trail.commits),
+        "runs": runs(entries(trail, speech, demand=demand, router=visit.console.router(), reads_text=facts.reads_text)),
         "returned": sum(1 for part in trail.segments if part.reason == "returned"),
+        "lapsed": sum(1 for part in trail.segments if part.reason == "lapsed"),
         "head": trail.commits[-1].hash if trail.commits else "",
         "position": position,
     }
@@ -92,7 +106,9 @@ async def one_demand(visit: Visit, caller: Caller, demand: str) -> dict[str, Any
 
 def line_due(line: DemandLine, now: datetime) -> Due | None:
     """A row's deadline and how near it is, as far as a list knows."""
-    return None if line.due is None else Due(line.due, mark_of(line.due, line.submitted_at, now))
+    if line.due is None:
+        return None
+    return Due(line.due, mark_of(line.due, line.submitted_at, now, paused=is_paused(line.status)))
 
 
 def turn(line: DemandLine, trail: Trail, speech: Speech) -> Markup:
@@ -146,6 +162,8 @@ def lane_words(lane: Lane, speech: Speech) -> Markup:
         return speech.text(f"lane_{lane.ended}", reason="")
     if lane.kind in _LANES:
         return speech.text(_LANES[lane.kind])
+    if lane.bars[-1].segment.pauses and lane.bars[-1].segment.pauses[-1].end is None:
+        return speech.text("lane_paused")
     return speech.text("lane_open" if lane.accepted else "lane_waiting")
 
 

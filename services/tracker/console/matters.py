@@ -76,10 +76,16 @@ def _family(state: DemandState, speech: Speech) -> Iterator[Kin]:
     if state.parent is not None:
         yield Kin(state.parent, phrase(lang, "kin_parent"))
     for part in state.parts:
+        number = part_number(part.part)
         if part.ended is None:
-            yield Kin(part.demand, phrase(lang, "kin_part", part=part.part))
+            yield Kin(part.demand, phrase(lang, "kin_part", part=number))
         else:
-            yield Kin(part.demand, phrase(lang, "kin_part_ended", part=part.part, status=speech.code("status", part.ended)))
+            yield Kin(part.demand, phrase(lang, "kin_part_ended", part=number, status=speech.code("status", part.ended)))
+
+
+def part_number(part: str) -> str:
+    """The number of a part as people count: `p1` is 1."""
+    return part.removeprefix("p")
 
 
 def _alike(trail: Trail, speech: Speech) -> Iterator[Kin]:

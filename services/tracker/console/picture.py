@@ -44,6 +44,8 @@ _STEPS: Final = tuple(
 )
 _MOST_TICKS: Final = 6
 _ROOM_FOR_NOW: Final = 0.04
+_ROOM_FOR_LABEL: Final = 10.0
+_FARTHEST_DUE: Final = 0.6
 _DAY: Final = timedelta(days=1)
 _LONGEST_WITH_WEEKENDS: Final = timedelta(days=92)
 
@@ -94,7 +96,8 @@ class Tick:
 class Picture:
     """The whole waterfall. `now` is the position of the present moment while somebody still holds the demand.
 
-    `total` is the gross time: a stretch between an end and a reopening is left blank and does not count.
+    `total` is the gross time: a stretch between an end and a reopening is left blank and does not count. `due`: the deadline,
+    unless it lies too far ahead to be drawn to scale.
     """
 
     lanes: tuple[Lane, ...]
@@ -102,6 +105,7 @@ class Picture:
     weekends: tuple[tuple[float, float], ...]
     now: float | None
     total: timedelta
+    due: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +117,25 @@ class _Scale:
         return round(100 * min(max((at - self.start) / self.span, 0), 1), 3)
 
 
-def picture(trail: Trail, now: datetime, lang: Lang) -> Picture | None:
-    """Draw a trail; None when nobody ever held the demand."""
+def picture(trail: Trail, now: datetime, lang: Lang, due: datetime | None = None) -> Picture | None:
+    """Draw a trail; None when nobody ever held the demand. `due`: the deadline of an open one."""
     if not trail.segments:
         return None
     start, last = trail.segments[0].start, trail.segments[-1]
     is_open = last.end is None
     end = last.end if last.end is not None else max(now, start)
     shown = max(end - start, timedelta(seconds=1))
-    scale = _Scale(start, shown * (1 + _ROOM_FOR_NOW) if is_open else shown)
+    near = due is not None and is_open and start < due <= end + shown * _FARTHEST_DUE
+    last_shown = max(end, due) if due is not None and near else end
+    scale = _Scale(start, max(last_shown - start, shown) * (1 + _ROOM_FOR_NOW) if is_open else shown)
     accepted, reasons, reports = _accepted(trail), _reasons(trail), _reports(trail)
     held = [part for part in trail.segments if part.kind != "closed"]
     lanes = tuple(
         _lane(node, [part for part in held if part.node == node], scale, end, accepted, reasons, reports)
         for node in dict.fromkeys(part.node for part in held)
     )
-    return Picture(lanes, _ticks(scale, lang, is_open), _weekends(scale), scale.x(end) if is_open else None, life(held, end))
+    present, deadline = scale.x(end) if is_open else None, scale.x(due) if due is not None and near else None
+    return Picture(lanes, _ticks(scale, lang, present, deadline), _weekends(scale), present, life(held, end), deadline)
 
 
 def _lane(
@@ -196,7 +203,8 @@ def _reports(trail: Trail) -> dict[str, tuple[datetime, ...]]:
     return found
 
 
-def _ticks(scale: _Scale, lang: Lang, is_open: bool) -> tuple[Tick, ...]:
+def _ticks(scale: _Scale, lang: Lang, *taken: float | None) -> tuple[Tick, ...]:
+    """Grid lines, labelled where there is room beside the places already taken."""
     step = next((step for step in _STEPS if scale.span / step <= _MOST_TICKS), None)
     if step is None:
         step = _DAY * (scale.span // (_DAY * _MOST_TICKS) + 1)
@@ -206,7 +214,7 @@ def _ticks(scale: _Scale, lang: Lang, is_open: bool) -> tuple[Tick, ...]:
     at = day + step * skipped
     while at <= scale.start + scale.span:
         x = scale.x(at)
-        room = 5 <= x <= (86 if is_open else 95)
+        room = 5 <= x <= 95 and all(abs(x - place) >= _ROOM_FOR_LABEL for place in taken if place is not None)
         ticks.append(Tick(x, _tick_label(at, step, scale, lang) if room else "", bool(len(ticks) % 2)))
         at += step
     return tuple(ticks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -76,6 +76,13 @@ class TrackerSource:
             uscc=_text(requester, "uscc"),
             contact=_contact(requester),
         )
+
+    async def titles(self, caller: Caller, demands: Sequence[str]) -> Mapping[str, str]:
+        """Titles of other demands; whatever the caller may not read is left out."""
+        scope = self._scope(caller)
+        with database_errors():
+            found = [await self._rooms.views.demand(scope, demand) for demand in demands]
+        return {one.row.id: one.title for one in found if one is not None and one.title}
 
     async def trail(self, caller: Caller, demand: str) -> Trail:
         """Its whole history."""
@@ -200,6 +207,7 @@ def _line(found: Found) -> DemandLine:
         sample=row.sample,
         due=row.promised if row.is_open else None,
         next_step=row.next_step,
+        erased=row.erased,
     )
 
 

@@ -50,6 +50,7 @@ class DemandLine:
     sample: bool
     due: datetime | None = None
     next_step: str = "none"
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,10 @@ class ConsoleSource(Protocol):
 
     async def demand(self, caller: Caller, demand: str) -> DemandFacts:
         """Return one demand. Raises NotFound, also for one the caller may not see."""
+        ...
+
+    async def titles(self, caller: Caller, demands: Sequence[str]) -> Mapping[str, str]:
+        """Return the titles of those demands the caller may see and read."""
         ...
 
     async def trail(self, caller: Caller, demand: str) -> Trail:

@@ -12,7 +12,18 @@ from typing import Final
 
 from libs.chassis.auth import Caller, require_link
 from libs.directory import Directory
-from libs.events import Actor, AssignmentArbitrated, Commit, DemandCorrected, DemandSubmitted, Event, NotFound, Refused, Sealed
+from libs.events import (
+    Actor,
+    AssignmentArbitrated,
+    Commit,
+    DemandCorrected,
+    DemandSubmitted,
+    Event,
+    NotFound,
+    PersonalDataErased,
+    Refused,
+    Sealed,
+)
 from libs.events.algorithms import digest
 from services.tracker.console.affair import linked_of
 from services.tracker.console.source import Contact, DemandFacts, DemandFilter, DemandLine, DemandPage, Heard, Linked
@@ -58,6 +69,9 @@ class MemorySource:
         for event, texts in facts:
             if isinstance(event, DemandSubmitted | DemandCorrected):
                 held.texts.update(texts)
+            if isinstance(event, PersonalDataErased):
+                held.texts.clear()
+                held.commits = [replace(step, events=tuple(TrailEvent(item.event, {}) for item in step.events)) for step in held.commits]
         self._log.append(demand)
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
@@ -101,6 +115,11 @@ class MemorySource:
             uscc=requester.get("uscc"),
             contact=Contact(**requester["contact"]) if "contact" in requester else None,
         )
+
+    async def titles(self, caller: Caller, demands: Sequence[str]) -> Mapping[str, str]:
+        """Titles of other demands."""
+        lines = [self._line(caller, row) for row in self._visible(caller) if row.id in demands]
+        return {line.id: line.title for line in lines if line.title}
 
     async def trail(self, caller: Caller, demand: str) -> Trail:
         """Its history."""
@@ -189,6 +208,7 @@ class MemorySource:
             sample=row.sample,
             due=row.promised if row.is_open else None,
             next_step=row.next_step,
+            erased=row.erased,
         )
 
     def _fits(self, row: DemandRow, wanted: DemandFilter, *, status: bool = True) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Final, Literal
 
 from markupsafe import Markup, escape
@@ -43,7 +44,7 @@ from libs.events import (
     SupervisionOpened,
 )
 from services.tracker.console.coded import NODE_MEMBERS, OFFERED_BESIDE, word_kind
-from services.tracker.console.matters import reason_words
+from services.tracker.console.matters import part_number, reason_words
 from services.tracker.console.speech import Speech
 from services.tracker.console.why import Why, explain
 from services.tracker.sentences import files_of
@@ -72,13 +73,20 @@ _DOTS: Final[tuple[tuple[tuple[type[Event], ...], Dot], ...]] = (
     (_DONE, "done"),
     (_STOPPED, "stopped"),
 )
+_DEMAND_MEMBERS: Final = frozenset({"into", "demand"})
+_REPEATED: Final = (DeadlineWarned, DeadlineMissed)
+_LONG_RUN: Final = 4
+_SHOWN_OF_RUN: Final = 2
 _INNER: Final = frozenset({"warn", "chase", "return"})
 """Moments of the router's own, and bounds: not told among the promises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One step. `quotes` are decrypted texts; `unreadable` says why there is text but none to read."""
+    """One step. `quotes` are decrypted texts; `unreadable` says why there is text but none to read.
+
+    `repeated`: nothing but a reminder or a missed deadline.
+    """
 
     version: int
     at: datetime
@@ -91,13 +99,34 @@ class Entry:
     command: str | None
     hash: str
     prev: str | None
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of the trail: the steps shown, and the repetitions folded behind them."""
+
+    shown: tuple[Entry, ...]
+    folded: tuple[Entry, ...]
 
 
 def entries(trail: Trail, speech: Speech, *, demand: str, router: str | None, reads_text: bool) -> tuple[Entry, ...]:
     """Tell a trail, newest first. `router` is the address of the routing interface, if known."""
     history = _Times()
-    told = [_entry(step, history, speech, demand, router, reads_text) for step in trail.commits]
+    erased = any(isinstance(item.event, PersonalDataErased) for step in trail.commits for item in step.events)
+    hidden = speech.text("said_gone" if erased else "said_erased" if reads_text else "said_hidden")
+    told = [_entry(step, history, speech, demand, router, hidden) for step in trail.commits]
     return tuple(reversed(told))
+
+
+def runs(told: Sequence[Entry]) -> tuple[Run, ...]:
+    """Fold what the clock alone did over and over: of four or more reminders and misses in a row the newest two are shown."""
+    found = list[Run]()
+    for repeated, group in groupby(told, key=lambda entry: entry.repeated):
+        steps = tuple(group)
+        kept = _SHOWN_OF_RUN if repeated and len(steps) >= _LONG_RUN else len(steps)
+        found.append(Run(steps[:kept], steps[kept:]))
+    return tuple(found)
 
 
 def sentence(event: Event, speech: Speech) -> Markup:
@@ -149,7 +178,7 @@ def _after(key: str, start: datetime | None, at: datetime, speech: Speech) -> Ma
     return None if start is None else speech.text(key, d=speech.duration(at - start))
 
 
-def _entry(step: TrailCommit, history: _Times, speech: Speech, demand: str, router: str | None, reads_text: bool) -> Entry:
+def _entry(step: TrailCommit, history: _Times, speech: Speech, demand: str, router: str | None, hidden: Markup) -> Entry:
     commit = step.commit
     if commit is None:
         unread = (speech.text("step_unread"),)
@@ -157,19 +186,19 @@ def _entry(step: TrailCommit, history: _Times, speech: Speech, demand: str, rout
     events = [item.event for item in step.events]
     took = [history.took(event, commit.at, speech) for event in events]
     assigned = next((event for event in events if isinstance(event, DemandAssigned)), None)
-    hidden = any(_is_hidden(item) for item in step.events)
     return Entry(
         version=step.version,
         at=commit.at,
         dot=_dot(events),
         sentences=tuple(sentence(event, speech) for event in _told(events)),
         quotes=tuple(text for item in step.events for text in _quotes(item)),
-        unreadable=speech.text("said_erased" if reads_text else "said_hidden") if hidden else None,
+        unreadable=hidden if any(_is_hidden(item) for item in step.events) else None,
         details=(*_who(commit, events, speech), *(part for part in took if part is not None)),
         why=explain(assigned, speech, demand=demand, router=router) if assigned is not None else None,
         command=commit.command,
         hash=step.hash,
         prev=commit.prev,
+        repeated=all(isinstance(event, _REPEATED) for event in _told(events)),
     )
 
 
@@ -181,6 +210,10 @@ def _place(event: Event, name: str, value: object, speech: Speech) -> Markup:
         return speech.coded(kind, str(value)) if kind in OFFERED_BESIDE else escape(speech.code(kind, str(value)))
     if name in NODE_MEMBERS:
         return speech.strong(str(value))
+    if name == "part":
+        return escape(part_number(str(value)))
+    if name in _DEMAND_MEMBERS:
+        return _demand(str(value))
     if name == "category":
         return escape(speech.title("category", str(value)))
     if name == "span":

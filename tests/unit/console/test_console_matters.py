@@ -20,17 +20,22 @@ from libs.events import (
     AssistanceRequested,
     ComplaintRaised,
     ComplaintVerified,
+    Deadline,
     DeadlineMissed,
+    DeadlinesSet,
+    DeadlineWarned,
     DemandEscalated,
     DemandMerged,
     DemandRated,
     DemandSplit,
+    DemandSuspended,
     DuplicateSuggested,
     Event,
     FollowUpOrdered,
     FollowUpRecorded,
     MergeReceived,
     PartCompleted,
+    PersonalDataErased,
     SupervisionOpened,
 )
 from libs.events.assisting import Likeness, SplitPart
@@ -75,14 +80,64 @@ def test_a_deadline_is_late_once_it_passed_soon_in_its_last_fifth_and_scales_wit
 async def test_a_demand_tells_its_deadline_how_near_it_is_and_what_comes_next(place: Office) -> None:
     Story(place).submitted().accepted()
     head = (await shown(place)).find("section", class_="head")[0]
-    assert "时限 11月27日（周五）15:02" in head.text
+    assert "办结时限 11月27日（周五）15:02" in head.text
     assert head.find(class_="due-mark")[0].text == "剩 3 天"
-    assert "按工作时间计" in head.text
+    assert "时限按工作时间推算" in head.text
     assert "下一步：节点办理" in head.text
     place.now = NOW + timedelta(days=3, hours=5)
     late = (await shown(place)).find(class_="due-late")[0]
     assert late.text == "已超时 5 小时"
     assert late.find("svg")
+
+
+async def test_the_next_step_tells_until_when_where_that_is_sooner_than_the_promise(place: Office) -> None:
+    story = Story(place).submitted().assigned()
+    assert "签收时限" not in (await shown(place)).find(class_="next-step")[0].text
+    happened(story, DeadlinesSet(clocks="x", deadlines={"accept": Deadline(at=NOW + timedelta(days=1))}))
+    step = (await shown(place)).find(class_="next-step")[0]
+    assert step.text.startswith("下一步：节点签收 签收时限 明天 15:02")
+    assert step.find(class_="due-mark")
+    assert "acceptance tomorrow 15:02" in (await shown(place, lang="en")).find(class_="next-step")[0].text
+
+
+async def test_a_suspended_demand_shows_that_its_deadline_will_move_even_after_the_old_one_passed(place: Office) -> None:
+    story = Story(place).submitted().accepted()
+    happened(story, DemandSuspended(assignment="a1", node=WINDOW, by=HUB, reason="third_party", until=NOW + timedelta(days=9), note=SEALED))
+    for now in (NOW, NOW + timedelta(days=5)):
+        place.now = now
+        head = (await shown(place)).find("section", class_="head")[0]
+        assert "恢复后顺延" in head.text
+        assert "原定" in head.text
+        assert not head.find(class_="due-late")
+    assert "计时暂停" in (await shown(place)).find("section", class_="held")[0].text
+    place.now = NOW
+    async with visitor(place, "hub") as client:
+        row = next(row for row in tree(await client.get(LIST)).find("li", class_="row") if row.attributes["id"] == f"d-{DEMAND}")
+    assert row.find(class_="row-due")[0].text == "计时暂停"
+
+
+async def test_an_erased_demand_says_so_instead_of_blaming_the_reader(place: Office) -> None:
+    erased = PersonalDataErased(requested_by="bureau", approved_by=HUB, key="k")
+    happened(Story(place).submitted().withdrawn(), erased)
+    page = await shown(place)
+    assert page.find("h1")[0].text == "（内容已删除）"
+    assert "您的身份不能查看" not in page.text
+    assert "正文已删除，不能恢复。" in page.find("section", class_="story")[0].text
+    async with visitor(place, "auditor") as client:
+        unread = tree(await client.get(f"{LIST}/{TRAIL}"))
+    assert unread.find("h1")[0].text == "（标题已加密，您的身份不能查看）"
+
+
+async def test_long_runs_of_reminders_are_folded_and_nothing_else_is(place: Office) -> None:
+    story = Story(place).submitted().accepted()
+    before = len((await shown(place)).find("li", class_="entry"))
+    for _ in range(5):
+        happened(story, DeadlineWarned(limit="resolve", node=WINDOW, due=NOW))
+    page = (await shown(place)).find("section", class_="story")[0]
+    folded = page.find("details", id=f"repeats-{before + 1}")[0]
+    assert folded.find("summary")[0].text.startswith("此前还有 3 次系统提醒或超时记录，从今天")
+    assert [entry.attributes["id"] for entry in folded.find("li", class_="entry")] == [f"v{before + n}" for n in (3, 2, 1)]
+    assert len([entry for entry in page.find("li", class_="entry") if "id" in entry.attributes]) == before + 5
 
 
 async def test_a_missed_promise_stays_visible_until_it_is_kept(place: Office) -> None:
@@ -126,6 +181,7 @@ async def test_a_likely_duplicate_is_shown_with_its_reason_and_a_person_decides(
     kin = (await shown(place)).find("section", class_="kin")[0]
     links = kin.find("a")
     assert [link.attributes["href"] for link in links] == [f"{LIST}/{TRAIL}", f"{LIST}/{OTHER}"]
+    assert [link.text for link in links] == ["注塑车间数字化改造：找技术服务机构，问补助政策", OTHER]
     assert "可能重复：同一企业，经其他平台提出，同一类别，内容相似 87%" in kin.text
     assert "new_reason" in kin.text
     assert "由人判断" in kin.text

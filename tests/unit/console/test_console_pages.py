@@ -12,6 +12,7 @@ import pytest
 from libs.events import DemandSubmitted
 from services.tracker.console.wording import TEXTS
 from tests.unit.console.browsing import Element, stranger, tree, visitor
+from tests.unit.console.enterprise_link import Story
 from tests.unit.console.situations import NOW, TRAIL, WINDOW, Office, office, submitted
 
 LIST = "/console/demands"
@@ -94,7 +95,21 @@ async def test_what_waits_for_the_caller_s_node_stands_on_top_and_only_there(cle
     assert len(titles(ours)) == 3
     assert all("待签收" in row.text or "办理中" in row.text for row in ours.find("li", class_="row"))
     assert len(titles(page)) == len(set(titles(page))) == 5
+    assert ours.find("h2")[0].text == "轮到您的 3"
     assert not tree(await clerk.get(f"{LIST}?status=resolved")).find("section", class_="ours")
+
+
+async def test_the_most_pressing_of_ours_comes_first_and_all_of_them_are_counted(place: Office) -> None:
+    for number, days in enumerate((5, 1, 3, *range(6, 20))):
+        story = Story(place, demand=f"ningbo-26a-0f{number:014x}").submitted().assigned()
+        story.promise(resolve=timedelta(days=days))
+    async with visitor(place, "clerk") as client:
+        ours = tree(await client.get(LIST)).find("section", class_="ours")[0]
+    assert [row.attributes["id"][-1] for row in ours.find("li", class_="row")[:4]] == ["1", "2", "0", "3"]
+    assert len(ours.find("li", class_="row")) == 12
+    assert ours.find("h2")[0].text == "轮到您的 20"
+    link = ours.find("a", class_="button")[0]
+    assert (link.text, link.attributes["href"]) == ("看全部 20 件", f"{LIST}?holder=ours")
 
 
 async def test_the_list_narrows_by_status_category_holder_and_text(hub: httpx2.AsyncClient) -> None:

@@ -70,8 +70,26 @@ async def test_weekends_are_shaded_and_the_present_is_marked() -> None:
     assert all(not tick.label for tick in found.ticks if tick.x > 86)
 
 
-@given(st.lists(st.integers(min_value=0, max_value=400_000), min_size=1, max_size=12), st.booleans())
-def test_bars_stay_inside_and_in_order_whatever_the_history(lengths: Sequence[int], is_open: bool) -> None:
+async def test_a_deadline_is_drawn_unless_it_lies_too_far_ahead() -> None:
+    trail = await told()
+    late, soon, far = (picture(trail, NOW, "zh", due=NOW + timedelta(days=days)) for days in (-1, 1, 30))
+    assert late is not None
+    assert soon is not None
+    assert late.due is not None
+    assert late.now is not None
+    assert late.due < late.now
+    assert soon.now is not None
+    assert soon.due is not None
+    assert soon.now < soon.due < 100
+    assert far == drawn(trail)
+
+
+@given(
+    st.lists(st.integers(min_value=0, max_value=400_000), min_size=1, max_size=12),
+    st.booleans(),
+    st.none() | st.integers(-4_000_000, 4_000_000),
+)
+def test_bars_stay_inside_and_in_order_whatever_the_history(lengths: Sequence[int], is_open: bool, due_in: int | None) -> None:
     parts, start = list[Segment](), at("01T00:00:00")
     for number, length in enumerate(lengths):
         end = start + timedelta(seconds=length)
@@ -81,8 +99,10 @@ def test_bars_stay_inside_and_in_order_whatever_the_history(lengths: Sequence[in
         node, assignment = (HUB, None) if desk else (f"n{number % 5}", f"a{number}")
         parts.append(Segment(node, assignment, start, None if last and is_open else end, None if last and is_open else reason))  # type: ignore[arg-type]
         start = end
-    found = picture(Trail([], parts), max(start, NOW) if is_open else NOW, "en")
+    now = max(start, NOW) if is_open else NOW
+    found = picture(Trail([], parts), now, "en", due=None if due_in is None else now + timedelta(seconds=due_in))
     assert found is not None
+    assert found.due is None or (is_open and 0 <= found.due <= 100)
     bars = sorted((bar for lane in found.lanes for bar in lane.bars), key=lambda bar: (bar.segment.start, bar.width))
     assert all(bar.x >= 0 and bar.width >= 0 and bar.x + bar.width <= 100.001 for bar in bars)
     assert all(one.x + one.width <= other.x + 0.002 for one, other in pairwise(bars))

@@ -34,7 +34,7 @@
   let held = null;
   const hold = () => {
     const at = document.activeElement?.closest("[data-entry]") ?? document.querySelector("[data-entry]:hover")
-      ?? (window.scrollY > 0 ? [...document.querySelectorAll("[data-entry]")].find((entry) => entry.getBoundingClientRect().top >= 0) : null);
+      ?? (window.scrollY > 0 ? [...document.querySelectorAll("[data-entry]")].find((entry) => entry.checkVisibility() && entry.getBoundingClientRect().top >= 0) : null);
     held = at ? { id: at.id, top: at.getBoundingClientRect().top } : null;
   };
   const release = () => {
