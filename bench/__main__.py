@@ -40,7 +40,7 @@ async def run(folder: Path) -> list[results.Figure]:
         figures += await timers.measure(plain)
         with machine(folder / "machine") as ours:
             say("whole path …")
-            figures += await whole_path.measure(ours, limit)
+            figures += await whole_path.measure(ours, limit, plain)
             say("lives …")
             figures.append(results.Figure("acts", await lives.live(ours), "acts/s", None, "accept, progress, resolve over REST"))
             say("rebuild …")

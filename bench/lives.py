@@ -9,7 +9,7 @@ from typing import Final
 import asyncpg
 
 from bench.load import blast, post_bytes
-from bench.surroundings import caught_up, tracker_database
+from bench.surroundings import caught_up, database_of
 from cli.machine.testing import Machine
 
 STEPS: Final[tuple[tuple[str, dict[str, str]], ...]] = (
@@ -24,7 +24,7 @@ CONNECTIONS = 32
 async def live(machine: Machine) -> float:
     """Accept, report on and resolve every assigned demand as its hub would; return acts a second."""
     await caught_up(machine)
-    database = await tracker_database(machine)
+    database = await database_of(machine, "ld_tracker")
     views = f"tracker_v{await database.fetchval('select active from tracker.views')}"
     rows = await database.fetch(f"select id, holder_assignment from {views}.demand where status = 'assigned'")
     await database.close()

@@ -7,7 +7,7 @@ import time
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bench.results import Figure
-from bench.surroundings import caught_up, tracker_database
+from bench.surroundings import caught_up, database_of
 from cli.machine.testing import Machine
 from libs.chassis.keyring import Kek, KeyRing
 from libs.chassis.settings import read_secret
@@ -17,7 +17,7 @@ from services.tracker.rebuild import rebuild
 async def measure(machine: Machine) -> list[Figure]:
     """Rebuild without switching while nothing else runs."""
     await caught_up(machine)
-    database = await tracker_database(machine)
+    database = await database_of(machine, "ld_tracker")
     commits = await database.fetchval("select count(*) from archive.entry")
     demands = await database.fetchval("select count(*) from archive.entry where ver = 1")
     await database.close()

@@ -116,14 +116,14 @@ def served(app: str, folder: Path, environment: dict[str, str]) -> Iterator[str]
             yield url
 
 
-async def tracker_database(machine: Machine) -> asyncpg.Connection[asyncpg.Record]:
-    """A connection with the tracker's role, for counting what was projected."""
+async def database_of(machine: Machine, role: str) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection with a service's role, for counting what it has done."""
     parts = urlsplit(machine.endpoints["postgres"])
     return await asyncpg.connect(
         host=parts.hostname,
         port=parts.port,
-        user="ld_tracker",
-        password=machine.folder.secret("postgres_ld_tracker"),
+        user=role,
+        password=machine.folder.secret(f"postgres_{role}"),
         database=parts.path.lstrip("/"),
         ssl=False,
     )
@@ -134,7 +134,7 @@ async def caught_up(machine: Machine, patience: float = 300.0) -> None:
     connection = await nats.connect(
         machine.endpoints["nats"], user="tracker", password=machine.folder.secret("nats_tracker"), inbox_prefix=inbox_prefix("tracker")
     )
-    store, database = JetStreamEventStore(connection), await tracker_database(machine)
+    store, database = JetStreamEventStore(connection), await database_of(machine, "ld_tracker")
     try:
         async with asyncio.timeout(patience):
             while True:
@@ -147,6 +147,18 @@ async def caught_up(machine: Machine, patience: float = 300.0) -> None:
     finally:
         await database.close()
         await connection.close()
+
+
+async def at_rest(machine: Machine, patience: float = 300.0) -> None:
+    """Wait until the router has also done what may wait: timers are set, new demands are compared with others."""
+    database = await database_of(machine, "ld_router")
+    left = "select (select count(*) from router.open_demand where due is distinct from armed) + (select count(*) from router.comparison)"
+    try:
+        async with asyncio.timeout(patience):
+            while await database.fetchval(left):  # noqa: ASYNC110 another process does it
+                await asyncio.sleep(0.2)
+    finally:
+        await database.close()
 
 
 @contextlib.contextmanager
