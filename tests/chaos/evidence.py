@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,17 +40,8 @@ class Stores:
 
 async def read_stores(machine: Machine) -> Stores:
     """Read the demand stream from NATS and the archive from PostgreSQL, with the tracker's rights."""
-    connection = await nats.connect(
-        machine.endpoints["nats"], user="tracker", password=machine.folder.secret("nats_tracker"), inbox_prefix=inbox_prefix("tracker")
-    )
-    store = JetStreamEventStore(connection)
-    last = await store.position(demand_stream(FIRST_CELL))
-    stream: list[Recorded] = []
-    async for batch in store.read(demand_stream(FIRST_CELL)):
-        stream += batch
-        if len(stream) >= last:
-            break
-    await connection.close()
+    async with demand_store(machine) as store:
+        stream = await read_stream(store)
     address = machine.endpoints["postgres"].removeprefix("postgresql://")
     password = machine.folder.secret("postgres_ld_tracker")
     database = await asyncpg.connect(f"postgresql://ld_tracker:{password}@{address}", ssl=False)
@@ -58,6 +50,41 @@ async def read_stores(machine: Machine) -> Stores:
     engine = create_async_engine(f"postgresql+asyncpg://ld_tracker:{password}@{address}", connect_args={"ssl": False})
     kek = Kek(read_secret(Path(machine.folder.secret_file("kek"))))
     return Stores(stream, [(row["seq"], row["demand"], row["ver"], row["body"]) for row in rows], engine, KeyRing(engine, kek))
+
+
+@asynccontextmanager
+async def demand_store(machine: Machine) -> AsyncIterator[JetStreamEventStore]:
+    """The event store with the tracker's rights, through restarts of the server."""
+
+    async def quiet(_error: Exception) -> None:
+        """Lost connections are the point of these tests."""
+
+    connection = await nats.connect(
+        machine.endpoints["nats"],
+        user="tracker",
+        password=machine.folder.secret("nats_tracker"),
+        inbox_prefix=inbox_prefix("tracker"),
+        reconnect_time_wait=0.05,
+        max_reconnect_attempts=-1,
+        error_cb=quiet,
+    )
+    try:
+        yield JetStreamEventStore(connection)
+    finally:
+        await connection.close()
+
+
+async def read_stream(store: JetStreamEventStore, after: int = 0) -> list[Recorded]:
+    """Read the demand stream from a sequence to its present end. Raises Unavailable, GapDetected."""
+    stream, last = list[Recorded](), await store.position(demand_stream(FIRST_CELL))
+    if last <= after:
+        return stream
+    async with aclosing(store.read(demand_stream(FIRST_CELL), after)) as batches:
+        async for batch in batches:
+            stream += batch
+            if stream and stream[-1].seq >= last:
+                break
+    return stream
 
 
 async def prove(stores: Stores, promised: Mapping[str, str]) -> None:

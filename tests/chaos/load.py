@@ -51,21 +51,34 @@ class Load:
         async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
             await asyncio.gather(*(self._submit(client) for _ in range(submitters)), self._act(client))
 
+    async def submit(self, demands: int, submitters: int = 6) -> None:
+        """Submit so many demands and leave them alone."""
+
+        async def some(number: int) -> None:
+            for _ in range(number, demands, submitters):
+                await self._submit_one(client)
+
+        async with httpx2.AsyncClient(timeout=10, trust_env=False) as client:
+            await asyncio.gather(*(some(number) for number in range(submitters)))
+
     async def _submit(self, client: httpx2.AsyncClient) -> None:
         while not self.stopping:
-            number = next(self._numbers)
-            phone = f"0574-{number:08d}"
-            body = {
-                "channel": "partner",
-                "title": f"样例：第 {number} 件，产品质量检测与认证",
-                "description": "样例诉求：想做质量检验检测和体系认证。",
-                "region": self._chance.choice(TOWNSHIPS),
-                "sample": True,
-                "requester": {"name": "样例有限公司", "uscc": "91330200MA2EXAMP1W", "contact": {"name": "样例联系人", "phone": phone}},
-            }
-            answer = await self._carry_through(client, "intake", "/v1/demands", body, f"chaos-{number}", "partner")
-            self.record.submitted[answer["id"]] = phone
-            self.record.grown.set()
+            await self._submit_one(client)
+
+    async def _submit_one(self, client: httpx2.AsyncClient) -> None:
+        number = next(self._numbers)
+        phone = f"0574-{number:08d}"
+        body = {
+            "channel": "partner",
+            "title": f"样例：第 {number} 件，产品质量检测与认证",
+            "description": "样例诉求：想做质量检验检测和体系认证。",
+            "region": self._chance.choice(TOWNSHIPS),
+            "sample": True,
+            "requester": {"name": "样例有限公司", "uscc": "91330200MA2EXAMP1W", "contact": {"name": "样例联系人", "phone": phone}},
+        }
+        answer = await self._carry_through(client, "intake", "/v1/demands", body, f"chaos-{number}", "partner")
+        self.record.submitted[answer["id"]] = phone
+        self.record.grown.set()
 
     async def _act(self, client: httpx2.AsyncClient) -> None:
         """Nodes work off whatever the tracker shows as theirs; a refusal because the demand moved on is fine."""
