@@ -179,7 +179,14 @@ _ENTITIES: Final = (
     _K("code_list_not_found", 404, "没有这个代码表", "No such code list", "请核对代码表名称。", "Check the list's name."),
     _K("revision_not_found", 404, "没有这个网络版本", "No such revision", "请核对版本。", "Check the revision."),
     _K("credential_not_found", 404, "没有这个密钥", "No such key", "请核对密钥编号。", "Check the key id."),
-    _K("key_not_found", 404, "数据密钥不存在", "No such data key", "内容已清除或不可读。", "The content was erased or cannot be read."),
+    _K(
+        "key_not_found",
+        404,
+        "数据密钥不存在",
+        "No such data key",
+        "密钥缺失，而个人信息并未删除，请联系系统管理员。",
+        "A key is missing although nothing was erased: tell the system administrator.",
+    ),
 )
 
 _LIFE_CYCLE: Final = (

@@ -1,9 +1,10 @@
 """One HTTP command on an existing demand, from request to outcome; the one order of checks all services share.
 
 1. the demand exists and the caller may touch it (otherwise 404, so that existence is not revealed)
-2. a replay of the same command is answered with what is stored; the same key with another body is refused
-3. If-Match
-4. the rules, under optimistic concurrency
+2. its personal data was not erased: afterwards nothing can be sealed or compared any more
+3. a replay of the same command is answered with what is stored; the same key with another body is refused
+4. If-Match
+5. the rules, under optimistic concurrency
 
 A replay comes before If-Match and rules on purpose: the first answer may have been lost on the way.
 """
@@ -25,7 +26,7 @@ from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
 from libs.events import Actor, Event, EventStore, NotFound, Refused, Sealed
 from libs.events.algorithms import mac
 from libs.events.commit import ActorKind
-from libs.events.execute import Done, Fold, Order, along, execute
+from libs.events.execute import Done, Fold, Order, along, execute, load_fold
 from libs.events.names import command_id, demand_subject
 
 Seal = Callable[[str, str], Sealed]
@@ -85,6 +86,20 @@ def sealer(key: DataKey, *, demand: str, command_id: str, random_bytes: Callable
     return seal
 
 
+async def key_of(desk: CommandDesk, demand: str, state: DemandState) -> DataKey:
+    """The demand's own key, for who may use it. What was erased is refused by its state, whatever key a process still remembers.
+
+    Raises Refused(personal_data_erased), NotFound(key_not_found), Unavailable, Corrupt.
+    """
+    if not state.erased:
+        try:
+            return await desk.keys.get(state.key_id)
+        except NotFound:  # perhaps destroyed since the state was read
+            if not (await load_fold(desk.store, demand_subject(demand), INITIAL, evolve)).state.erased:
+                raise
+    raise Refused("personal_data_erased")
+
+
 async def run_command(
     desk: CommandDesk,
     call: CommandCall,
@@ -103,7 +118,7 @@ async def run_command(
     if fold.version == 0:
         raise NotFound("demand_not_found")
     authorise(fold.state)
-    key = await desk.keys.get(fold.state.key_id)
+    key = await key_of(desk, call.demand, fold.state)
     request = request_mac(key, call.body)
     if earlier is None:
         if call.if_match is not None and call.if_match != fold.version:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pydantic_core import to_json
 
 from libs.chassis.auth import Caller, digest_of, enterprise_token
-from libs.chassis.commands import CommandDesk, Seal, request_mac, sealer
+from libs.chassis.commands import CommandDesk, Seal, key_of, request_mac, sealer
 from libs.chassis.keyring import KeyPool
 from libs.demand import INITIAL, DemandState, evolve
 from libs.directory import Directory, Network
 from libs.events import Actor, DemandSubmitted, Refused, Unavailable
 from libs.events.codec import decode
-from libs.events.execute import Done, Fold, Order, execute, fold_all
+from libs.events.execute import Done, Fold, Order, execute, fold_all, load_fold
 from libs.events.names import command_id, demand_id, demand_subject, enterprise_id
 from services.intake.codes import Codes, check_codes
 from services.intake.domain import SubmitDemand, decide
@@ -44,7 +44,7 @@ async def submit(
     """Run SubmitDemand. The same party and key always reach the same stream; the stored request tells a replay from a misuse.
 
     `former`: what a former system tells about the demand; it goes into the same commit.
-    Raises Refused (codes, idempotency_key_reused), Unavailable (store away, pool empty, no open cell).
+    Raises Refused (codes, idempotency_key_reused, personal_data_erased), Unavailable (store away, pool empty, no open cell).
     """
     network, demand, identity = _names(directory, salt, caller, key)
     try:
@@ -137,9 +137,11 @@ async def _earlier(desk: CommandDesk, demand: str, identity: str) -> Done[Demand
 
 
 async def _require_same_request(desk: CommandDesk, done: Done[DemandState], body: DemandInput) -> None:
+    """The fold of a replay is that after its first commit; whether it was erased since, is told by all of it."""
     assert done.commit is not None
-    stored_key = await desk.keys.get(done.fold.state.key_id)
-    if request_mac(stored_key, body) != done.commit.request:
+    demand = done.commit.entity
+    now = await load_fold(desk.store, demand_subject(demand), INITIAL, evolve, at_least=done.seq)
+    if request_mac(await key_of(desk, demand, now.state), body) != done.commit.request:
         raise Refused("idempotency_key_reused")
 
 

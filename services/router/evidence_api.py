@@ -13,12 +13,12 @@ from starlette.responses import Response as Answer
 
 from libs.chassis.auth import require_role, standing_of
 from libs.chassis.caller import Incoming, LinkedCallerDep, LinkedIncomingDep
-from libs.chassis.commands import Seal
+from libs.chassis.commands import Seal, key_of
 from libs.chassis.edge import Upload
 from libs.chassis.http import IfMatch, read_upload
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import DemandState, Standing, Timing
-from libs.events import EvidenceAttached, NotFound, Refused, Role
+from libs.events import EvidenceAttached, NotFound, Role
 from services.router.commanding import DemandId, RoomsDep, documented, run, see, see_history
 from services.router.domain import AttachEvidence, NodeCommand, decide
 from services.router.evidence import LARGEST, FileFacts, file_id, inspect_file
@@ -98,13 +98,11 @@ async def download(demand: DemandId, file: FileId, caller: LinkedCallerDep, room
     if caller.link is None:
         require_role(caller, *ATTACHING)
     fold, commits = await see_history(rooms, caller, demand)
-    if fold.state.erased:
-        raise Refused("personal_data_erased")
+    key = await key_of(rooms.desk, demand, fold.state)
     attached = [event for commit in commits for event in commit.events if isinstance(event, EvidenceAttached) and event.file == file]
     if not attached:
         raise NotFound("file_not_found")
     found = attached[-1]
-    key = await rooms.desk.keys.get(fold.state.key_id)
     content = await asyncio.to_thread(open_file, await rooms.files.get(demand, file), key, demand=demand, file_id=file)
     extension = found.media_type.rpartition("/")[2].rpartition(".")[2]
     headers = {
@@ -123,7 +121,7 @@ async def _store(rooms: Rooms, incoming: Incoming, demand: str, stored: str, fac
     state = (await see(rooms, incoming.caller, demand)).state
     standing = standing_of(incoming.caller, rooms.follower.directory)
     decide(state, AttachEvidence(stored, facts.digest, facts.media_type, facts.size, standing))
-    key = await rooms.desk.keys.get(state.key_id)
+    key = await key_of(rooms.desk, demand, state)
     nonce = rooms.desk.random_bytes(NONCE_BYTES)
     sealed = await asyncio.to_thread(seal_file, content, key, demand=demand, file_id=stored, nonce=nonce)
     await rooms.files.put(demand, stored, sealed)

@@ -21,10 +21,13 @@ from libs.chassis.auth import Caller
 from libs.chassis.commands import CommandDesk
 from libs.chassis.field_errors import FieldError
 from libs.chassis.keyring import DataKey, KeyPoolEmpty
+from libs.demand import INITIAL, DemandState, evolve
 from libs.directory import Directory, Network, load_network
-from libs.events import Actor, EventStore, HistoryImported, NotFound
+from libs.events import Actor, DemandWithdrawn, Event, EventStore, HistoryImported, NotFound, PersonalDataErased
 from libs.events.codec import decode
+from libs.events.execute import Order, execute
 from libs.events.memory import MemoryEventStore
+from libs.events.names import demand_subject
 from libs.events.testing import AppendFault, FlakyStore, LoadFault
 from services.intake import batch_run
 from services.intake.batch import BatchFile, Mistake, Row, read_csv, read_lines
@@ -109,6 +112,12 @@ class Place:
         """Run a batch to its end: the rows' lines, and the line of totals."""
         lines = [json.loads(line) for chunk in [chunk async for chunk in self.run(file, **more).lines()] for line in chunk.splitlines()]
         return lines[:-1], lines[-1]
+
+    async def append(self, demand: str, *events: Event) -> None:
+        """What others did to a demand."""
+        actor = Actor(kind="person", id="person-1")
+        order: Order[DemandState] = Order(demand_subject(demand), demand, "Test", "later", actor, lambda _: events)
+        await execute(self.memory, order, initial=INITIAL, evolve=evolve, now=lambda: NOW)
 
     async def demands(self) -> list[str]:
         """Every demand in the store, once per commit."""
@@ -199,6 +208,19 @@ async def test_a_dry_run_tells_what_would_happen_and_writes_nothing() -> None:
     assert len(await place.demands()) == 1
     changed, _ = await place.send(file_of(body(partner_ref="A-1", title="改了")), dry_run=True)
     assert changed[0]["problem"]["code"] == "batch_row_changed"
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_row_whose_demand_was_erased_is_refused_as_such_whatever_keys_are_remembered(remembered: bool, dry_run: bool) -> None:
+    place = Place()
+    ((line,), _) = await place.send(numbered(1))
+    erased = PersonalDataErased(requested_by="person-1", approved_by="person-2", key="k000000000")
+    await place.append(line["id"], DemandWithdrawn(), erased)
+    if not remembered:
+        place.keys.taken = {"another": DataKey("another", bytes(32))}
+    ((again,), _) = await place.send(numbered(1), dry_run=dry_run)
+    assert (again["result"], again["problem"]["code"]) == ("refused", "personal_data_erased")
 
 
 async def test_a_history_stands_in_the_first_commit_and_starts_the_clock() -> None:
