@@ -135,7 +135,9 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case AssignmentRecalled():
             return to_desk(marked(state, fact.assignment, AssignmentStatus.RECALLED), at)
         case DemandForwarded():
-            forwarded = left(marked(state, fact.assignment, AssignmentStatus.FORWARDED))
+            passed_on = state.assignment(fact.assignment)
+            returns = state.returns + (passed_on is not None and passed_on.unwanted)
+            forwarded = changed(left(marked(state, fact.assignment, AssignmentStatus.FORWARDED)), returns=returns)
             return given(forwarded, Assignment(fact.next, fact.to, AssignmentStatus.OPEN, False, at), at)
         case ArbitrationOpened():
             decides = Arbitration(fact.arbiter, fact.parties, fact.cause)

@@ -73,6 +73,11 @@ class Assignment:
     stand_in: str | None = None
     absent_until: date | None = None
 
+    @property
+    def unwanted(self) -> bool:
+        """Whether handing it on now counts like a return: never accepted, and not with a hub because nobody else took it."""
+        return self.status is AssignmentStatus.OPEN and not self.last_resort
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:

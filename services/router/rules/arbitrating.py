@@ -14,6 +14,7 @@ from libs.demand.deadlines import on_assignment
 from libs.demand.draft import Events
 from libs.directory import Network
 from libs.events import ArbitrationOpened, AssignmentArbitrated, Refused, Sealed
+from libs.events.demand import ArbitrationCause
 from services.router.rules.holding import require_fit
 
 
@@ -53,19 +54,28 @@ def next_arbiter(network: Network, arbiter: str, parties: Sequence[str]) -> str 
     return next((node.id for node in above if node.status == "active" or node.id == network.hub.id), None)
 
 
-def parties_of(state: DemandState) -> tuple[str, ...]:
-    """The nodes that returned the demand, once each."""
-    return tuple(dict.fromkeys(a.node for a in state.assignments if a.status is AssignmentStatus.RETURNED))
+def parties_of(state: DemandState, *also: str) -> tuple[str, ...]:
+    """The nodes that returned the demand or handed it on, once each. Not a hub that had it because nobody else did."""
+    passed = (
+        a.node
+        for a in state.assignments
+        if a.status is AssignmentStatus.RETURNED or (a.status is AssignmentStatus.FORWARDED and not a.last_resort)
+    )
+    return tuple(dict.fromkeys((*passed, *also)))
+
+
+def opened(state: DemandState, network: Network, timing: Timing, parties: tuple[str, ...], cause: ArbitrationCause) -> Events:
+    """Hand over to the arbiter between these parties, to decide the same working day."""
+    case = ArbitrationOpened(arbiter=lowest_arbiter(network, parties), parties=parties, cause=cause)
+    return (case, timing.set({"arbitrate": timing.after(timing.at(state), timing.clocks.rules.arbitration)}))
 
 
 def open_arbitration(state: DemandState, command: OpenArbitration) -> Events:
-    """Hand over to the arbiter, to decide the same working day; once."""
+    """Hand over to the arbiter; once."""
     require_allowed(state, "AssignDemand")
     if state.arbitration is not None:
         raise Refused("illegal_transition")
-    parties, timing = parties_of(state), command.timing
-    opened = ArbitrationOpened(arbiter=lowest_arbiter(command.network, parties), parties=parties, cause="return_budget")
-    return (opened, timing.set({"arbitrate": timing.after(timing.at(state), timing.clocks.rules.arbitration)}))
+    return opened(state, command.network, command.timing, parties_of(state), "return_budget")
 
 
 def arbitrate(state: DemandState, command: ArbitrateAssignment) -> Events:

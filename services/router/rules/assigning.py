@@ -11,7 +11,6 @@ from libs.demand.draft import Draft, Events
 from libs.demand.state import Assignment
 from libs.events import (
     ActTakenBack,
-    ArbitrationOpened,
     AssignmentAccepted,
     AssignmentRecalled,
     AssignmentReturned,
@@ -27,7 +26,7 @@ from libs.events import (
     Sealed,
 )
 from libs.events.demand import ForwardReason, RefusalReason, ReturnReason
-from services.router.rules.arbitrating import lowest_arbiter
+from services.router.rules.arbitrating import opened, parties_of
 from services.router.rules.holding import held, require_fit
 
 
@@ -56,7 +55,7 @@ class RouteDemand:
 
 @dataclass(frozen=True, slots=True)
 class ReclassifyDemand:
-    """A hub above the holder, or the hub itself, puts the demand into a category; a change routes it again."""
+    """A hub above the holder, or the hub itself, puts the demand into a category; a change routes it again, unless an arbiter gave it."""
 
     category: str
     by: Standing
@@ -104,7 +103,10 @@ class ReturnAssignment:
 
 @dataclass(frozen=True, slots=True)
 class ForwardAssignment:
-    """Hand the demand to another node (转办). To a node that had it before: that is a loop, and goes to arbitration."""
+    """Hand the demand to another node (转办). To a node that had it before: that is a loop, and goes to arbitration.
+
+    What a node hands on that it never accepted counts like a return; past the budget of returns it goes to arbitration too.
+    """
 
     assignment: str
     to: str
@@ -161,7 +163,10 @@ def route(state: DemandState, command: RouteDemand) -> Events:
 
 
 def reclassify(state: DemandState, command: ReclassifyDemand) -> Events:
-    """A person's category. Deadlines to answer and resolve stay as promised: a change of category is no way to gain time."""
+    """A person's category. Deadlines to answer and resolve stay as promised: a change of category is no way to gain time.
+
+    Nor to be rid of it: what an arbiter gave stays where it is, in whatever category.
+    """
     require_allowed(state, "ReclassifyDemand")
     assert state.holder is not None
     by = command.by
@@ -173,6 +178,8 @@ def reclassify(state: DemandState, command: ReclassifyDemand) -> Events:
     if category.code == state.category:
         raise Refused("nothing_to_correct", field="category")
     draft = Draft(state, command.timing).add(DemandClassified(category=category.code, by="person"))
+    if state.current is not None and state.current.binding:
+        return draft.done()
     draft.resume("holder_changed")
     current = draft.state.current
     if current is not None:
@@ -230,7 +237,7 @@ def give_back(state: DemandState, command: ReturnAssignment) -> Events:
 
 
 def forward(state: DemandState, command: ForwardAssignment) -> Events:
-    """Hand over to a node that can take it; passing it round is arbitrated at once."""
+    """Hand over to a node that can take it. Passing it round, or on once more than the budget of returns allows, is arbitrated at once."""
     found = held(state, command.assignment, command.by, "ForwardAssignment")
     _require_may_leave(state, found, command.timing)
     network, to, timing = command.by.network, command.to, command.timing
@@ -238,9 +245,9 @@ def forward(state: DemandState, command: ForwardAssignment) -> Events:
     if to == found.node:
         raise Refused("forward_to_itself", field="to")
     if to in state.held_by:
-        parties = tuple(sorted({found.node, to}))
-        opened = ArbitrationOpened(arbiter=lowest_arbiter(network, parties), parties=parties, cause="loop")
-        return (opened, timing.set({"arbitrate": timing.after(timing.at(state), timing.clocks.rules.arbitration)}))
+        return opened(state, network, timing, tuple(sorted({found.node, to})), "loop")
+    if found.unwanted and state.returns >= network.content.routing.return_budget:
+        return opened(state, network, timing, parties_of(state, found.node), "return_budget")
     forwarded = DemandForwarded(
         assignment=found.id, node=found.node, to=to, next=state.next_assignment, reason=command.reason, note=command.note
     )

@@ -60,9 +60,9 @@ def in_arbitration() -> Situation:
     return s.assigned_demand(s.returned(), s.assigned(s.NEIGHBOUR, 2), s.returned(s.NEIGHBOUR, 2), OPENED)
 
 
-def arbitrated() -> Situation:
+def arbitrated(node: str = s.WINDOW) -> Situation:
     decided = AssignmentArbitrated(
-        assignment="a2", node=s.WINDOW, arbiter=s.COUNTY_HUB, parties=(s.WINDOW, s.NEIGHBOUR), region="330203001", note=N
+        assignment="a2", node=node, arbiter=s.COUNTY_HUB, parties=(s.WINDOW, s.NEIGHBOUR), region="330203001", note=N
     )
     return s.assigned_demand(s.returned(), (decided, s.promise(accept=s.march(3, 17, 30))))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 
 import pytest
 
@@ -17,6 +18,7 @@ from libs.events import (
     AssignmentRecalled,
     AssignmentReturned,
     DemandClassified,
+    DemandEvent,
     DemandForwarded,
     DemandRefused,
     DemandResumed,
@@ -154,6 +156,48 @@ def test_nobody_takes_back_another_node_s_act() -> None:
     when(s.returned_demand(), router.TakeBackAct("a1", s.clerk(s.SECOND), s.NOW)).then_refused("wrong_actor")
 
 
+# A node that never accepted passes it on: that counts like a return.
+
+
+def passed_on(*nodes: str, then: Sequence[DemandEvent] = ()) -> e.Situation:
+    """Each had it, accepted nothing and forwarded it to the next; the last one has it now."""
+    steps = [
+        (
+            DemandForwarded(assignment=f"a{number}", node=one, to=other, next=f"a{number + 1}", reason="other"),
+            s.promise(accept=s.march(3, 17, 30)),
+        )
+        for number, (one, other) in enumerate(pairwise(nodes), 1)
+    ]
+    return s.DEMAND.given(s.submitted(), (s.assigned(nodes[0]), s.ON_ASSIGNMENT), *steps, *then)
+
+
+def test_forwarding_without_accepting_uses_the_return_budget_up_and_then_an_arbiter_decides() -> None:
+    given = passed_on(s.WINDOW, s.NEIGHBOUR, s.SECOND)
+    assert given.state.returns == 2
+    decided = when(given, router.ForwardAssignment("a3", "window-3", "other", s.clerk(s.SECOND), s.NOW))
+    decided.then(
+        ArbitrationOpened(arbiter=s.HUB, parties=(s.WINDOW, s.NEIGHBOUR, s.SECOND), cause="return_budget"),
+        s.promise(arbitrate=s.march(2, 17, 30)),
+    )
+    returned = passed_on(s.WINDOW, s.NEIGHBOUR, s.SECOND, then=[s.returned(s.SECOND, 3)])
+    assert router.react(returned.state, 2) == router.NextStep("arbitrate")
+    assert router.decide(returned.state, router.OpenArbitration(s.NETWORK, s.NOW)) == decided.events
+
+
+def test_forwarding_what_was_accepted_or_came_as_a_last_resort_is_no_return() -> None:
+    forward = router.ForwardAssignment("a1", s.SECOND, "competence", WINDOW, s.NOW)
+    assert when(s.accepted_demand(), forward).state.returns == 0
+    assert when(s.assigned_demand(), forward).state.returns == 1
+    assert when(e.desk_holds(), replace(forward, by=s.clerk(s.HUB))).state.returns == 0
+
+
+def test_a_hub_that_forwards_what_nobody_else_took_is_no_party_when_it_comes_to_arbitration() -> None:
+    forwarded = DemandForwarded(assignment="a1", node=s.COUNTY_HUB, to=s.WINDOW, next="a2", reason="better_placed")
+    steps = (s.returned(s.WINDOW, 2), s.assigned(s.NEIGHBOUR, 3), s.returned(s.NEIGHBOUR, 3))
+    given = s.DEMAND.given(s.submitted(), (s.assigned(s.COUNTY_HUB, path="lowest_hub"), s.ON_ASSIGNMENT), forwarded, *steps)
+    assert when(given, router.OpenArbitration(s.NETWORK, s.NOW)).events[0] == e.OPENED
+
+
 # The hubs.
 
 
@@ -175,6 +219,13 @@ def test_a_category_changed_in_a_pause_ends_the_pause_first() -> None:
     assert [event.name() for event in decided.events] == ["DemandClassified", "DemandResumed", "DeadlinesSet", "AssignmentRecalled"]
     assert isinstance(decided.events[1], DemandResumed)
     assert decided.events[1].cause == "holder_changed"
+
+
+@pytest.mark.parametrize(("node", "by"), [(s.COUNTY_HUB, COUNTY), (s.WINDOW, COUNTY), (s.WINDOW, HUB)])
+def test_an_arbitrated_assignment_is_not_shed_by_changing_the_category(node: str, by: Standing) -> None:
+    decided = when(e.arbitrated(node), router.ReclassifyDemand("market", by, s.NOW))
+    decided.then(DemandClassified(category="market", by="person"))
+    assert decided.state.current == decided.given.state.current
 
 
 def test_a_category_changed_under_arbitration_leaves_the_arbiter_in_charge() -> None:
