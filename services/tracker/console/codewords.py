@@ -268,6 +268,8 @@ CODES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "SuggestDuplicates": ("提示重复", "suggest duplicates"),
         "SplitDemand": ("拆分诉求", "split"),
         "CompletePart": ("分项结束", "complete a part"),
+        "ReopenPart": ("分项重办", "reopen a part"),
+        "EraseWithWhole": ("随整体删除个人信息", "erase with the whole"),
         "ForwardAssignment": ("转办", "forward"),
         "OpenArbitration": ("提请裁定", "open arbitration"),
         "ArbitrateAssignment": ("裁定", "arbitrate"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from libs.events import AssignmentAccepted, AssignmentReturned, DemandReopened, Event, ProgressReported
 from services.tracker.console.times import Lang, clock, date_words, local, weekday
@@ -18,6 +18,17 @@ from services.tracker.waterfall import Kind, Segment, life
 
 Tone = Literal["desk", "enterprise", "former", "dispute", "waiting", "hand", "returned", "recalled", "resolved", "withdrawn"]
 """How a bar is drawn: whose hands, and how an assignment stands or ended."""
+
+Key = Literal["desk", "waiting", "hand", "paused", "returned", "done", "enterprise", "dispute"]
+"""What the legend may have to explain, in its order."""
+
+_KEYS: Final[dict[Tone, Key]] = {
+    "desk": "desk",
+    "hand": "hand",
+    "resolved": "hand",
+    "enterprise": "enterprise",
+    "dispute": "dispute",
+}
 
 _BY_KIND: Final[dict[Kind, Tone]] = {
     "former": "former",
@@ -106,6 +117,17 @@ class Picture:
     now: float | None
     total: timedelta
     due: float | None = None
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """What the legend has to explain, and nothing else."""
+        bars = [bar for lane in self.lanes for bar in lane.bars]
+        seen: set[Key] = {_KEYS[bar.tone] for bar in bars if bar.tone in _KEYS}
+        seen |= {"waiting"} if any(bar.waiting for bar in bars) else set()
+        seen |= {"returned"} if any(bar.tone == "returned" for bar in bars) else set()
+        seen |= {"done"} if any(bar.tone == "resolved" for bar in bars) else set()
+        seen |= {"paused"} if any(bar.pauses for bar in bars) else set()
+        return tuple(key for key in get_args(Key) if key in seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from libs.events import ProgressReported
+from libs.events import DuplicateSuggested, ProgressReported
+from libs.events.assisting import Likeness
 from services.tracker.console.testing import SEALED
 from tests.e2e.console.conftest import Server, enter
-from tests.unit.console.situations import CLERK, NOW, TRAIL, WINDOW, assigned, step, submitted
+from tests.unit.console.enterprise_link import DEMAND, Story
+from tests.unit.console.situations import CLERK, NOW, ROUTER, TRAIL, WINDOW, assigned, step, submitted
 
 pytestmark = pytest.mark.browser
 
@@ -141,8 +145,16 @@ async def test_choosing_a_category_is_enough_and_the_language_switches_in_place(
     await expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
+def due_soon(served: Server) -> None:
+    """A demand with everything a head can hold: two deadlines and a kin."""
+    story = Story(served.place).submitted().assigned()
+    like = Likeness(demand=TRAIL, score=97, reasons=("same_enterprise", "text_87"))
+    story.promise(accept=timedelta(minutes=5)).then("SuggestDuplicates", ROUTER, (DuplicateSuggested(suggestions=(like,)), {}))
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (800, "light"), (390, "dark"), (320, "light")])
 async def test_pages_fit_every_width_with_text_of_sixteen_pixels(browser: Browser, served: Server, width: int, scheme: str) -> None:
+    served.do(lambda: due_soon(served))
     context = await browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
     page = await context.new_page()
     for lang in ("中文", "English"):
@@ -157,7 +169,8 @@ async def test_pages_fit_every_width_with_text_of_sixteen_pixels(browser: Browse
     await page.wait_for_url("**/console/demands")
     for lang in ("en", "zh-CN"):
         await expect(page.locator("html")).to_have_attribute("lang", lang)
-        for address in ("/console/demands", f"/console/demands/{TRAIL}", "/console/demands/ningbo-26a-0d0000000000000d", "/console/x"):
+        shown = (f"/{demand}" for demand in (TRAIL, DEMAND, "ningbo-26a-0d0000000000000d"))
+        for address in ("/console/x", "/console/demands", *(f"/console/demands{one}" for one in shown)):
             await page.goto(served.url + address)
             assert await page.evaluate(OVERFLOW) <= 0, address
             assert await page.evaluate(SMALL_TEXT) == [], address

@@ -119,6 +119,20 @@ async def test_a_stranger_s_demand_is_not_found(place: Place) -> None:
         assert (await client.get(f"/console/demands/{history.demand}")).status_code == 404
 
 
+async def test_titles_of_kin_are_told_to_those_who_may_see_and_read_them(place: Place) -> None:
+    own, foreign = History(demand_of(2)).submitted(title="第二件"), History(demand_of(3), party="partner-2").submitted(title="他人")
+    await lived(place, own, foreign)
+    office, source = office_of(place)
+    both = [own.demand, foreign.demand, demand_of(9)]
+
+    async def told(name: str) -> dict[str, str]:
+        return dict(await source.titles(caller_by_key(office.follower, office.keys[name], NOW), both))
+
+    assert await told("hub") == {own.demand: "第二件", foreign.demand: "他人"}
+    assert await told("partner") == {own.demand: "第二件"}
+    assert await told("auditor") == {}
+
+
 async def test_sessions_outlive_the_process_and_end_in_time(engine: AsyncEngine) -> None:
     token = await DatabaseSessions(engine).open("k1", NOW)
     again = DatabaseSessions(engine)

@@ -56,6 +56,10 @@ async def test_a_bar_shows_waiting_apart_from_work_and_marks_reports() -> None:
     assert bar.x + bar.waiting < bar.marks[0] < bar.x + bar.width
 
 
+async def test_the_legend_explains_what_is_drawn_and_nothing_else() -> None:
+    assert drawn(await told()).keys == ("desk", "waiting", "hand", "returned")
+
+
 async def test_lanes_add_up_to_the_demand_s_life() -> None:
     trail = await told()
     found = drawn(trail)
