@@ -191,6 +191,21 @@ def with_warning(timing: Timing, resolve: Deadline, at: datetime) -> dict[Limit,
     return found
 
 
+def pause_over(state: DemandState, at: datetime) -> datetime:
+    """The moment at which a pause ended that somebody notices now: the one that was set for its end, or now if that is to come."""
+    since = state.paused_since or at
+    for limit in PAUSES:
+        if limit in state.deadlines:
+            at = max(min(at, state.deadlines[limit].at), since)
+    return at
+
+
+def elapsed_in_pause(state: DemandState, at: datetime) -> int:
+    """How many seconds on the wall the pause took that ends now."""
+    since = state.paused_since
+    return max(int((pause_over(state, at) - since).total_seconds()), 0) if since is not None else 0
+
+
 def after_pause(state: DemandState, timing: Timing) -> tuple[int, dict[Limit, Deadline]]:
     """How much working time the pause took, and the net deadlines moved by exactly what was left of them when it began.
 
@@ -199,10 +214,7 @@ def after_pause(state: DemandState, timing: Timing) -> tuple[int, dict[Limit, De
     since, calendar = state.paused_since, timing.clocks.calendar
     if since is None:
         return 0, {}
-    at = timing.at(state)
-    for limit in PAUSES:
-        if limit in state.deadlines:
-            at = max(min(at, state.deadlines[limit].at), since)
+    at = pause_over(state, timing.at(state))
     moved: dict[Limit, Deadline] = {}
     for limit, deadline in state.deadlines.items():
         if limit in NET and deadline.at > since:
@@ -215,10 +227,17 @@ def after_pause(state: DemandState, timing: Timing) -> tuple[int, dict[Limit, De
 
 
 def pause_end(state: DemandState, timing: Timing, wanted: datetime) -> datetime | None:
-    """The end of a pause that begins now: as wanted, but never past the total the pack allows. None if nothing of it is left."""
+    """The end of a pause that begins now: as wanted, but never past the total the pack allows. None if nothing of it is left.
+
+    Pauses count in the time in which the promise to resolve counts: one in elapsed time is put off by a night as well.
+    """
     at, calendar = timing.at(state), timing.clocks.calendar
-    total = calendar.working_seconds(at, calendar.after(at, timing.clocks.rules.suspension_most))
-    left = total - state.paused_seconds
+    whole = calendar.after(at, timing.clocks.rules.suspension_most)
+    promised = state.deadlines.get("resolve")
+    if promised is not None and promised.counting == "elapsed":
+        remaining = whole - at - timedelta(seconds=state.paused_elapsed)
+        return min(wanted, at + remaining) if remaining > timedelta() else None
+    left = calendar.working_seconds(at, whole) - state.paused_seconds
     if left <= 0:
         return None
     return min(wanted, max(calendar.add_working(at, left), at))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, assert_never, cast
 
 from libs.demand.changing import assignment_changed, assistance_in, changed, complaint_in, deadlines_without
+from libs.demand.deadlines import elapsed_in_pause
 from libs.demand.state import (
     INITIAL,
     Arbitration,
@@ -115,7 +116,8 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             accepted = marked(remembering(state, "accept", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.ACCEPTED)
             return changed(accepted, status=Status.IN_PROGRESS, deadlines=deadlines_without(state, "accept"))
         case ProgressReported():
-            return _answered(state, fact.assignment)
+            answered = _answered(state, fact.assignment)
+            return changed(answered, deadlines=deadlines_without(answered, "supervise"))
         case ServiceRecorded():
             return changed(_answered(state, fact.assignment), services=state.services + 1)
         case DemandResolved():
@@ -156,11 +158,16 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case DemandSuspended():
             return changed(state, status=Status.SUSPENDED, paused_since=at)
         case DemandResumed():
-            paused = state.paused_seconds + fact.paused_seconds
-            deadlines = deadlines_without(state, "complete", "resume")
-            return changed(state, status=Status.IN_PROGRESS, paused_since=None, paused_seconds=paused, deadlines=deadlines)
+            return changed(
+                state,
+                status=Status.IN_PROGRESS,
+                paused_since=None,
+                paused_seconds=state.paused_seconds + fact.paused_seconds,
+                paused_elapsed=state.paused_elapsed + elapsed_in_pause(state, at),
+                deadlines=deadlines_without(state, "complete", "resume"),
+            )
         case ExtensionRequested():
-            return changed(state, extension=replace(state.extension, status=ExtensionStatus.REQUESTED, span=fact.span))
+            return changed(state, extension=replace(state.extension, status=ExtensionStatus.REQUESTED, span=fact.span, person=fact.person))
         case ExtensionGranted():
             return changed(state, extension=Extension(ExtensionStatus.GRANTED, state.extension.span, state.extension.granted + 1))
         case ExtensionRefused():

@@ -197,6 +197,11 @@ class OwnActDone:
 class DemandState:
     """Folded history. `status` None means that the demand does not exist yet. `at` is the time of the last commit.
 
+    `resolved_person` resolved it last, in commit `resolved_version`; `hands` are all persons who did, with the nodes they did it for.
+    `unreached` counts the calls nobody answered since.
+
+    `paused_seconds` is the working time of all pauses so far, `paused_elapsed` the time on the wall, nights and all.
+
     The one value without slots: `libs.demand.changing` copies its members at once, and evolve copies it for every event.
     """
 
@@ -224,6 +229,7 @@ class DemandState:
     clocks: str | None = None
     paused_since: datetime | None = None
     paused_seconds: int = 0
+    paused_elapsed: int = 0
     missed: frozenset[Limit] = frozenset()
     escalation: int = 0
     returns: int = 0

@@ -222,7 +222,7 @@ def request_extension(state: DemandState, command: RequestExtension) -> Events:
 
 
 def decide_extension(state: DemandState, command: DecideExtension) -> Events:
-    """A supervisor decides; the deadline moves by the span from where it stood."""
+    """A supervisor decides, another person than asked; the deadline moves by the span from where it stood."""
     holder = holder_of(state, "DecideExtension")
     command.by.require_supervises(holder)
     current = state.current
@@ -271,13 +271,14 @@ def attach(state: DemandState, command: AttachEvidence) -> Events:
 
 
 def open_supervision(state: DemandState, command: OpenSupervision) -> Events:
-    """A supervisor of the holder, or the bureau."""
+    """A supervisor of the holder, or the bureau. One more supervision puts no answer off that is owed already."""
     holder = holder_of(state, "OpenSupervision")
     if command.by.role != "bureau":
         command.by.require_supervises(holder)
     timing = command.timing
     opened = SupervisionOpened(supervision=f"v{len(state.supervisions) + 1}", by=_node_of(command.by), note=command.note)
-    return (opened, timing.set({"supervise": timing.after(timing.at(state), timing.clocks.rules.supervision)}))
+    answer, owed = timing.after(timing.at(state), timing.clocks.rules.supervision), state.deadlines.get("supervise")
+    return (opened,) if owed is not None and owed.at <= answer.at else (opened, timing.set({"supervise": answer}))
 
 
 def close_supervision(state: DemandState, command: CloseSupervision) -> Events:

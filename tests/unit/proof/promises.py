@@ -80,6 +80,8 @@ def of_commit(network: Network, before: DemandState, events: Sequence[DemandEven
     if any(isinstance(event, DemandCorrected) for event in events):
         later = [limit for limit, due in after.deadlines.items() if limit in CORRECTED and due.at > before.deadlines.get(limit, due).at]
         assert not later, "nobody gains time by correcting"
+    answer = before.deadlines.get("supervise")
+    assert answer is None or after.deadlines.get("supervise", answer).at <= answer.at, "the answer to a supervision is never put off"
     if after.status is Status.MERGED and promised is not None:
         assert now_promised is not None, "what was promised before a merge stands again when it is undone"
     for event in events:

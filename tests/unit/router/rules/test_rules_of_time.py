@@ -10,6 +10,7 @@ import pytest
 
 from libs.demand import DemandState, Status, Timing, evolve, next_due, public_due
 from libs.demand.changing import changed
+from libs.demand.state import Supervision
 from libs.directory import NetworkClocks, Span
 from libs.events import (
     ArbitrationOpened,
@@ -26,14 +27,16 @@ from libs.events import (
     Event,
     FollowUpOrdered,
     ProgressReported,
+    Refused,
     SupervisionOpened,
 )
-from libs.events.testing import at, sealed
+from libs.events.testing import Step, at, sealed
 from services.router import domain as router
 from tests.unit.demand import situations as s
 from tests.unit.router.rules import entangled as e
 
 N = sealed()
+PROGRESS = ProgressReported(assignment="a1", node=s.WINDOW, note=N)
 
 
 def kept(state: DemandState, now: datetime) -> Sequence[DemandEvent]:
@@ -167,6 +170,28 @@ def test_a_deadline_in_elapsed_time_moves_by_elapsed_time() -> None:
     assert after.deadlines["resolve"].at - s.march(5) == urgent.at - state.paused_since
 
 
+def test_a_demand_in_elapsed_time_uses_its_pauses_up_by_night_too() -> None:
+    """Suspended every evening until the next morning: no working time passes, and still all pauses together end some day."""
+    urgent = Deadline(at=s.march(20), counting="elapsed")
+    state = changed(s.accepted_demand().state, deadlines={"resolve": urgent})
+    evening, nights, most = s.march(2, 17, 30), timedelta(), s.CLOCKS.calendar.after(at(60), s.CLOCKS.rules.suspension_most) - at(60)
+    while True:
+        morning = evening + timedelta(hours=15)
+        command = router.SuspendDemand("third_party", morning, s.coordinator(), s.timing(evening), N)
+        try:
+            state = fold(state, router.decide(state, command), evening)
+        except Refused:
+            break
+        state = fold(state, kept(state, morning), morning)
+        assert (state.status, state.paused_seconds) == (Status.IN_PROGRESS, 0)
+        nights += morning - evening
+        evening += timedelta(days=1)
+        assert nights <= most, "no longer than all pauses together"
+    with pytest.raises(Refused, match="pause_used_up"):
+        router.decide(state, command)
+    assert nights + timedelta(days=1) > most - timedelta(days=4), "nor much shorter: weekends may lie in between"
+
+
 def test_an_extension_moves_the_deadline_and_its_warning() -> None:
     decided = e.extension_asked().when(lambda state: router.decide(state, router.DecideExtension(True, s.coordinator(), s.NOW)))
     happened = told(decided.state, s.march(16, 20))
@@ -206,6 +231,26 @@ def test_a_supervision_nobody_answers_is_missed_and_goes_up() -> None:
         (s.march(3, 17, 30), DeadlineMissed(limit="supervise", node=s.WINDOW, due=s.march(3, 17, 30))),
         (s.march(3, 17, 30), DemandEscalated(rule="supervise", level=1, to=s.COUNTY_HUB)),
     ]
+
+
+def supervised(*more: Step) -> DemandState:
+    opened = (SupervisionOpened(supervision="v1", by=s.HUB, note=N), s.promise(supervise=s.march(3, 17, 30)))
+    return s.accepted_demand(opened, *more).state
+
+
+def test_the_holder_s_progress_answers_a_supervision_and_only_the_supervisor_ends_it() -> None:
+    answered = supervised(PROGRESS)
+    assert not any(isinstance(event, DeadlineMissed) and event.limit == "supervise" for _, event in told(answered, s.march(5)))
+    assert answered.supervisions == (Supervision("v1", s.HUB),)
+    before = s.accepted_demand(PROGRESS, (SupervisionOpened(supervision="v1", by=s.HUB, note=N), s.promise(supervise=s.march(3, 17, 30))))
+    assert "supervise" in before.state.deadlines
+
+
+def test_a_second_supervision_puts_the_answer_to_the_first_not_off() -> None:
+    again = router.OpenSupervision(s.coordinator(), s.timing(s.march(3, 10)), N)
+    opened = SupervisionOpened(supervision="v2", by=s.COUNTY_HUB, note=N)
+    assert router.decide(supervised(), again) == (opened,)
+    assert router.decide(supervised(PROGRESS), again) == (opened, s.promise(supervise=s.march(6, 17, 30)))
 
 
 def test_a_call_back_nobody_makes_is_the_supervisor_s_miss_and_the_demand_stays_closed() -> None:
@@ -304,7 +349,7 @@ def test_what_is_set_beside_the_promises_to_the_enterprise_does_not_pass_for_pro
 def test_a_warning_whose_moment_has_passed_under_the_new_pack_is_given_at_once() -> None:
     """Not after the new limit has been missed, at the moment the old pack had meant it for."""
     pack = replace(faster_pack(), applies_to="open")
-    given, now = s.accepted_demand((ProgressReported(assignment="a1", node=s.WINDOW, note=N),)).state, s.march(3, 10)
+    given, now = s.accepted_demand(PROGRESS).state, s.march(3, 10)
     again, warned = router.decide(given, router.KeepTime(s.NETWORK, Timing(now, pack)))
     assert isinstance(again, DeadlinesSet)
     assert again.deadlines["warn"].at == now
