@@ -147,6 +147,8 @@ def install_packages(place: Place, requirements: Path) -> bool:
     check_disk(place)
     total = sum(1 for line in requirements.read_text().splitlines() if line[:1].isalnum())
     flags = [
+        "--no-deps",  # the file names them all: there is nothing to resolve
+        "--no-compile",  # Python does it with what is really imported
         "--require-hashes",
         "--only-binary=:all:",
         "--disable-pip-version-check",
