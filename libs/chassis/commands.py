@@ -87,7 +87,7 @@ def sealer(key: DataKey, *, demand: str, command_id: str, random_bytes: Callable
 
 
 async def key_of(desk: CommandDesk, demand: str, state: DemandState) -> DataKey:
-    """The demand's own key, for who may use it. What was erased is refused by its state, whatever key a process still remembers.
+    """The demand's own key, for who may use it. What was erased is refused by its state, and whatever this process remembers forgotten.
 
     Raises Refused(personal_data_erased), NotFound(key_not_found), Unavailable, Corrupt.
     """
@@ -97,6 +97,7 @@ async def key_of(desk: CommandDesk, demand: str, state: DemandState) -> DataKey:
         except NotFound:  # perhaps destroyed since the state was read
             if not (await load_fold(desk.store, demand_subject(demand), INITIAL, evolve)).state.erased:
                 raise
+    desk.keys.forget(state.key_id)
     raise Refused("personal_data_erased")
 
 

@@ -30,20 +30,20 @@ class Keys:
 
     def __init__(self, store: MemoryEventStore, known: Sequence[str], meanwhile: Sequence[Append] = ()) -> None:
         self._store = store
-        self._known = {key_id: DataKey(key_id, bytes(32)) for key_id in known}
+        self.known = {key_id: DataKey(key_id, bytes(32)) for key_id in known}
         self._meanwhile = meanwhile
 
     async def get(self, key_id: str) -> DataKey:
         await self._store.append_many(self._meanwhile)
-        if key_id not in self._known:
+        if key_id not in self.known:
             raise NotFound("key_not_found")
-        return self._known[key_id]
+        return self.known[key_id]
 
     def remember(self, key: DataKey) -> None:
-        self._known[key.key_id] = key
+        self.known[key.key_id] = key
 
     def forget(self, key_id: str) -> None:
-        self._known.pop(key_id, None)
+        self.known.pop(key_id, None)
 
 
 def appends(*steps: Event) -> list[Append]:
@@ -66,8 +66,10 @@ async def supplement(store: MemoryEventStore, keys: Keys, if_match: int | None =
 async def test_an_erased_demand_is_refused_by_its_state_whatever_is_remembered(known: Sequence[str], if_match: int | None) -> None:
     store = MemoryEventStore()
     await store.append_many(appends(submitted(), DemandWithdrawn(), ERASED))
+    keys = Keys(store, known)
     with pytest.raises(Refused, match="personal_data_erased"):
-        await supplement(store, Keys(store, known), if_match)
+        await supplement(store, keys, if_match)
+    assert keys.known == {}
 
 
 async def test_what_is_erased_while_a_command_reads_its_key_is_refused_by_its_state_too() -> None:
