@@ -132,6 +132,16 @@ def require_link(caller: Caller, demand: str, state: DemandState) -> None:
         raise NotFound("demand_not_found")
 
 
+def require_cell(directory: Directory, demand: str) -> None:
+    """Let ids of a known network and cell pass: about any other the store would be asked in vain, until its patience ends.
+
+    Raises NotFound demand_not_found.
+    """
+    network, cell = parse_demand_id(demand)
+    if network not in directory.networks or cell not in directory.cells:
+        raise NotFound("demand_not_found")
+
+
 def standing_of(caller: Caller, directory: Directory) -> Standing:
     """What the rules of a demand may know of a caller. Raises NotFound for a caller without a network."""
     network = directory.networks.get(caller.network or "")

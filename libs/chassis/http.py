@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Header, HTTPException, Query, Request
@@ -87,6 +88,17 @@ def decode_cursor(cursor: str, shape: Mapping[str, type[str] | type[int]] | None
     if shape is not None and {name: type(value) for name, value in place.items()} != dict(shape):
         raise Refused("bad_cursor", field="cursor")
     return place
+
+
+def cursor_moment(text: str) -> datetime:
+    """Read a moment that a cursor holds, in UTC. Raises Refused bad_cursor for anything else, or beyond the calendar."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Refused("bad_cursor", field="cursor") from error
+    raise Refused("bad_cursor", field="cursor")
 
 
 def _parse(cursor: str) -> dict[str, Any] | None:

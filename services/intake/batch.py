@@ -95,12 +95,18 @@ def read_csv(data: bytes, zone: tzinfo) -> BatchFile:
     text, encoding = decode_text(data)
     head = text.lstrip("\r\n").partition("\n")[0]
     delimiter = max(_DELIMITERS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return BatchFile("csv", encoding, table_rows(_records(text, delimiter), zone))
+
+
+def _records(text: str, delimiter: str) -> Iterator[Cells]:
+    """The records of a CSV. A quote that does not close would swallow the rows behind it: then no row is taken. Raises BadFile."""
+    reader, number = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 1
     try:
-        cells = (Cells(number, tuple(row)) for number, row in enumerate(reader, 1))
-        return BatchFile("csv", encoding, table_rows(cells, zone))
+        for record in reader:
+            yield Cells(number, tuple(record))
+            number += 1
     except csv.Error as error:
-        raise BadFile("batch_unreadable") from error
+        raise BadFile("batch_quotes", Mistake(f"rows.{number}", "batch_quotes")) from error
 
 
 def decode_text(data: bytes) -> tuple[str, str]:

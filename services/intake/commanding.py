@@ -9,7 +9,7 @@ from fastapi import Path, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from libs.chassis.auth import enterprise_token, require_link, require_role, standing_of
+from libs.chassis.auth import enterprise_token, require_cell, require_link, require_role, standing_of
 from libs.chassis.caller import Incoming
 from libs.chassis.commands import CommandCall, Seal, actor_of, run_command, timing_of, trace_headers
 from libs.chassis.problems import PROBLEM_RESPONSES
@@ -42,6 +42,7 @@ async def run(incoming: Incoming, name: str, demand: str, if_match: int | None, 
     rooms, caller = rooms_of(incoming), incoming.caller
     if caller.link is None:
         require_role(caller, *SUBMITTERS)
+    require_cell(rooms.follower.directory, demand)
     standing = standing_of(caller, rooms.follower.directory)
 
     def authorise(state: DemandState) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
-from libs.chassis.bodies import Code, Line, Strict, Text
+from libs.chassis.bodies import Code, Line, Strict, Text, Visible
 
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z._:/#-]+$")]
 Phone = Annotated[str, StringConstraints(min_length=3, max_length=32, pattern=r"^[0-9+() -]+$")]
@@ -91,7 +91,7 @@ def _dated(value: Any) -> Any:
 FormerMoment = Annotated[AwareDatetime, BeforeValidator(_dated), Field(ge=datetime(2000, 1, 1, tzinfo=UTC))]
 StepCode = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$"), BeforeValidator(_step)]
 FormerNode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,40}$")]
-Note = Annotated[str, StringConstraints(min_length=1, max_length=1_000, strip_whitespace=True)]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=1_000, strip_whitespace=True), Visible]
 
 
 class HistoryStep(Strict):

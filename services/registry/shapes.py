@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from libs.chassis.bodies import Strict
+from libs.chassis.bodies import FreeForm, Strict
 from libs.events import Role
 from libs.events.registry import RuledSection, Section
 from services.registry.domain import RevokeReason
@@ -87,7 +87,7 @@ class PartInput(Strict):
 
     parts: int = Field(ge=1, le=2_000)
     section: Section
-    items: list[dict[str, Any]] = Field(max_length=300)
+    items: list[FreeForm] = Field(max_length=300)
 
 
 class PublicationInput(Strict):

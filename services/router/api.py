@@ -8,7 +8,6 @@ from libs.chassis.caller import IncomingDep
 from libs.chassis.commands import Seal
 from libs.chassis.http import IfMatch
 from libs.demand import DemandState, Standing, Timing
-from libs.directory import Span
 from libs.events import SplitPart
 from services.router.commanding import AssignmentId, DemandId, documented, run
 from services.router.domain import (
@@ -164,7 +163,7 @@ async def request_extension(
     """申请延期，须在到期前至少一个工作日，由上级审批。 Ask for more time, early enough; a supervisor decides."""
 
     def command(_state: DemandState, by: Standing, timing: Timing, seal: Seal) -> NodeCommand:
-        return RequestExtension(assignment, Span.parse(body.span), by, timing, seal("note", body.note))
+        return RequestExtension(assignment, body.span, by, timing, seal("note", body.note))
 
     return await run(incoming, "RequestExtension", demand, if_match, body, command, place=assignment)
 

@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Request, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from libs.chassis.auth import Caller, require_link, require_role, sees_demand, standing_of
+from libs.chassis.auth import Caller, require_cell, require_link, require_role, sees_demand, standing_of
 from libs.chassis.caller import Incoming
 from libs.chassis.commands import CommandCall, Seal, actor_of, run_command, timing_of, trace_headers
 from libs.chassis.http import etag
@@ -70,6 +70,7 @@ async def see(rooms: Rooms, caller: Caller, demand: str) -> Fold[DemandState]:
 
 async def see_history(rooms: Rooms, caller: Caller, demand: str) -> tuple[Fold[DemandState], list[Commit]]:
     """Where a demand stands and the commits that led there, for who may know it. Raises NotFound, Unavailable, Corrupt."""
+    require_cell(rooms.follower.directory, demand)
     fold, commits = await load_history(rooms.desk.store, demand_subject(demand), INITIAL, evolve)
     if fold.version == 0:
         raise NotFound("demand_not_found")
@@ -102,6 +103,7 @@ async def run(
     caller, directory = incoming.caller, rooms.follower.directory
     if caller.link is None:
         require_role(caller, *roles)
+    require_cell(directory, demand)
     standing = standing_of(caller, directory)
 
     def authorise(state: DemandState) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from libs.chassis.bodies import Code, FileId, Line, NodeCode, Strict, Text
+from libs.chassis.bodies import Code, Day, FileId, Line, Moment, NodeCode, Strict, Text
+from libs.directory.clocks import Positive
 from libs.events.assisting import DeclineReason, JoinRule
 from libs.events.closing import FollowUpOutcome, ResolveResult
 from libs.events.demand import ForwardReason, RefusalReason, ReturnReason
@@ -16,7 +17,6 @@ from libs.events.handling import ServiceFee, ServiceMode, SuspensionReason
 Clause = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z.()§/-]+$")]
 Person = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[0-9A-Za-z._:-]+$")]
 Voucher = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z-]+$")]
-SpanText = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}(wd|d|h|min|s)$")]
 DemandRef = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 
 
@@ -61,7 +61,7 @@ class HandlerInput(Strict):
 
     handler: Person
     stand_in: Person | None = None
-    absent_until: date | None = None
+    absent_until: Day | None = None
 
 
 class ServiceInput(Strict):
@@ -73,7 +73,7 @@ class ServiceInput(Strict):
     fee: ServiceFee = Field(description="公益、低收费、市场 · welfare, low fee or market")
     organisation: NodeCode | None = Field(None, description="服务机构 · the organisation that gave it")
     voucher: Voucher | None = Field(None, description="服务券编号 · service voucher")
-    given_on: date | None = None
+    given_on: Day | None = None
     note: Text | None = None
 
 
@@ -90,7 +90,7 @@ class ExtensionInput(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"span": "5wd", "note": "样例：需等待第三方检测。"}]})
 
-    span: SpanText = Field(description="延期时长 · how much more, e.g. 5wd working days")
+    span: Positive = Field(description="延期时长 · how much more, e.g. 5wd working days")
     note: Text
 
 
@@ -208,7 +208,7 @@ class SuspensionInput(Strict):
     )
 
     reason: SuspensionReason
-    until: AwareDatetime
+    until: Moment
     note: Text
 
 

@@ -22,7 +22,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from libs.chassis.auth import Caller, require_role, sees_whole_network
-from libs.chassis.bodies import Strict
+from libs.chassis.bodies import Code, Strict
 from libs.chassis.caller import IncomingDep
 from libs.chassis.database import transaction
 from libs.chassis.problems import CATALOGUE, PROBLEM_RESPONSES, Problem, problem_body
@@ -58,7 +58,7 @@ class ReplayInput(Strict):
     last: Annotated[date, Field(alias="to", description="最后一天（含）· last day, included")]
     network: Annotated[str | None, Field(max_length=32, description="网络，默认密钥所属 · network, default: the key's own")] = None
     sample: Annotated[bool | None, Field(description="只要样例或只要真实，默认全部 · samples only or none; default: all")] = None
-    categories: Annotated[tuple[str, ...], Field(max_length=100, description="服务类别，默认全部 · categories; default: all")] = ()
+    categories: Annotated[tuple[Code, ...], Field(max_length=100, description="服务类别，默认全部 · categories; default: all")] = ()
 
 
 class ReplayLine(BaseModel):

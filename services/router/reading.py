@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from libs.chassis.auth import Caller, visible_nodes
 from libs.chassis.caller import CallerDep
 from libs.chassis.database import transaction
-from libs.chassis.http import DEFAULT_LIMIT, Limit, decode_cursor, encode_cursor
+from libs.chassis.http import DEFAULT_LIMIT, Limit, cursor_moment, decode_cursor, encode_cursor
 from libs.chassis.problems import PROBLEM_RESPONSES
 from libs.demand import Assignment
 from libs.directory import Directory, Network, RoutingPolicy
@@ -129,13 +129,7 @@ def _require_node(caller: Caller, directory: Directory, node: str | None) -> tup
 
 def _place(cursor: str) -> WorklistPlace:
     members = decode_cursor(cursor, _CURSOR)
-    try:
-        since = datetime.fromisoformat(members["since"])
-    except ValueError as error:
-        raise Refused("bad_cursor", field="after") from error
-    if since.tzinfo is None:
-        raise Refused("bad_cursor", field="after")
-    return WorklistPlace(since, members["demand"], members["assignment"])
+    return WorklistPlace(cursor_moment(members["since"]), members["demand"], members["assignment"])
 
 
 async def _assignment(rooms: Rooms, caller: Caller, demand: str, assignment: str) -> tuple[Assignment, DemandAssigned, int]:

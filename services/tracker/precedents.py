@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis.http import decode_cursor, encode_cursor
-from libs.events import AssignmentArbitrated, Corrupt, Refused
+from libs.chassis.http import cursor_moment, decode_cursor, encode_cursor
+from libs.events import AssignmentArbitrated, Corrupt
 from libs.events.codec import decode
 from services.tracker.rights import Scope
 from services.tracker.tables import ARBITRATED, change, demand, entry
@@ -82,10 +82,4 @@ def _precedent(demand_id: str, at: datetime, body: bytes) -> Precedent | None:
 
 def _place(cursor: str) -> tuple[datetime, str, int]:
     place = decode_cursor(cursor, {"t": str, "c": str, "s": int})
-    try:
-        at = datetime.fromisoformat(place["t"])
-    except ValueError as error:
-        raise Refused("bad_cursor", field="cursor") from error
-    if at.tzinfo is None:
-        raise Refused("bad_cursor", field="cursor")
-    return at, place["c"], place["s"]
+    return cursor_moment(place["t"]), place["c"], place["s"]

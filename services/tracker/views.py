@@ -14,7 +14,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, array
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from libs.chassis.http import decode_cursor, encode_cursor
+from libs.chassis.http import cursor_moment, decode_cursor, encode_cursor
 from libs.demand import OPEN
 from libs.events import Refused
 from services.tracker import archive
@@ -282,13 +282,9 @@ def _mentions(scope: Scope, text: str) -> ColumnElement[bool]:
 
 def _place(cursor: str, order: str) -> tuple[datetime, str]:
     place = decode_cursor(cursor, {"o": str, "t": str, "i": str})
-    try:
-        at = datetime.fromisoformat(place["t"])
-    except ValueError as error:
-        raise Refused("bad_cursor", field="cursor") from error
-    if place["o"] != order or at.tzinfo is None:
+    if place["o"] != order:
         raise Refused("bad_cursor", field="cursor")
-    return at, place["i"]
+    return cursor_moment(place["t"]), place["i"]
 
 
 def _changed(scope: Scope, cell: str, start: int, end: int) -> Select[Any]:

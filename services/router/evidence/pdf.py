@@ -13,6 +13,7 @@ from typing import Final
 
 from libs.events.errors import Refused
 from services.router.evidence.facts import PADDING, Allowance
+from services.router.evidence.pdf_actions import Actions, ObjectStream
 
 MOST_UNPACKED: Final = 64 * 1024 * 1024
 MOST_STREAMS: Final = 50_000
@@ -41,6 +42,9 @@ _ACTIVE: Final = _names(
 )  # fmt: skip
 _SHORT: Final = _names("JS")
 _OBJECTS: Final = _names("ObjStm", "First")
+_FIRST: Final = re.compile(_names("First").pattern + rb"[\x00\t\n\f\r ]*(\d{1,10})")
+_ON_OPENING: Final = _names("OpenAction")
+_ON_EVENTS: Final = _names("AA")
 _ENCRYPTED: Final = _names("Encrypt")
 _ROOT: Final = _names("Root")
 _FLATE: Final = _names("FlateDecode", "Fl")
@@ -56,14 +60,29 @@ def inspect_pdf(content: bytes) -> None:
     _check_frame(content)
     if not _ROOT.search(content):
         raise Refused("file_damaged")
-    if _ACTIVE.search(content) or _SHORT.search(_outside_streams(content)):
+    plain = _outside_streams(content)
+    if _ACTIVE.search(content) or _SHORT.search(plain):
         raise Refused("file_active_content")
     encrypted = _ENCRYPTED.search(content) is not None
     allowance = Allowance(MOST_UNPACKED)
+    objects: list[ObjectStream] = []
     for number, (dictionary, start) in enumerate(_streams(content)):
         if number >= MOST_STREAMS:
             raise Refused("file_too_large")
-        _check_stream(content, dictionary, start, encrypted, allowance)
+        data = _objects_in(content, dictionary, start, encrypted, allowance)
+        if data:
+            first = _FIRST.search(dictionary)
+            objects.append(ObjectStream(data, int(first[1]) if first is not None else None))
+    _check_actions(content, plain, objects)
+
+
+def _check_actions(content: bytes, plain: bytes, objects: list[ObjectStream]) -> None:
+    """What happens by itself, on opening or on an event, stays within the document: looked for wherever a dictionary may stand."""
+    actions = Actions(content, objects)
+    for text in (plain, *(stream.data for stream in objects)):
+        for names, several in ((_ON_OPENING, False), (_ON_EVENTS, True)):
+            if any(actions.leaves(text, found.end(), several=several) for found in names.finditer(text)):
+                raise Refused("file_active_content")
 
 
 def _check_frame(content: bytes) -> None:
@@ -81,23 +100,24 @@ def _check_frame(content: bytes) -> None:
         raise Refused("file_damaged")
 
 
-def _check_stream(content: bytes, dictionary: bytes, start: int, encrypted: bool, allowance: Allowance) -> None:
-    """Inflate what is, or looks like, a stream of objects, and look for names in it."""
+def _objects_in(content: bytes, dictionary: bytes, start: int, encrypted: bool, allowance: Allowance) -> bytes:
+    """Inflate what is, or looks like, a stream of objects, and look for names in it; nothing for other streams."""
     if _OBJECTS.search(dictionary):
         if encrypted:
             raise Refused("file_encrypted")
         if _OTHER_FILTERS.search(dictionary) or _FILTER_ELSEWHERE.search(dictionary) or len(_FLATE.findall(dictionary)) > 1:
             raise Refused("file_active_content")
         if not _FLATE.search(dictionary):
-            return  # Its names stood in the file as they are.
+            return content[start : content.find(b"endstream", start)]  # Its names stood in the file as they are.
     elif not _PAIRS.match(_beginning(content, start)):
-        return
+        return b""
     try:
         unpacked = b"".join(_inflated(content, start, allowance))
     except zlib.error:
         raise Refused("file_damaged") from None
     if _ACTIVE.search(unpacked) or _SHORT.search(unpacked):
         raise Refused("file_active_content")
+    return unpacked
 
 
 def _streams(content: bytes) -> Iterator[tuple[bytes, int]]:

@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 from markupsafe import Markup, escape
 from starlette.datastructures import FormData, UploadFile
 
+from libs.chassis.bodies import is_visible
 from libs.chassis.edge import Upload
 from libs.chassis.problems import CATALOGUE
 from libs.events import NotFound
@@ -181,7 +182,8 @@ def _body(filled: Filled) -> dict[str, Any]:
 def _text(form: FormData, name: str) -> str:
     """A field as text: browsers send line ends as two characters, and PostgreSQL and people know no NUL."""
     value = form.get(name, "")
-    return value.replace("\r\n", "\n").replace("\x00", "").strip() if isinstance(value, str) else ""
+    text = value.replace("\r\n", "\n").replace("\x00", "").strip() if isinstance(value, str) else ""
+    return text if is_visible(text) else ""
 
 
 def _type_of(item: UploadFile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
@@ -15,12 +16,13 @@ from libs.chassis.auth import (
     key_id_of,
     may_act_for,
     new_key,
+    require_cell,
     require_role,
     sees_demand,
     visible_nodes,
 )
 from libs.directory import Credential, Directory, Network
-from libs.events.errors import Refused
+from libs.events.errors import NotFound, Refused
 from libs.events.registry import Role
 from tests.unit.chassis.sample_app import caller, sample_key
 from tests.unit.directory.random_networks import content_of, node
@@ -162,3 +164,15 @@ def test_a_coordinator_acts_for_its_whole_subtree_and_for_no_unknown_node(direct
     assert may_act_for(who, directory, "testnet", "window-1")
     assert not may_act_for(who, directory, "testnet", "window-2")
     assert not may_act_for(who, directory, "testnet", "nowhere")
+
+
+@pytest.mark.parametrize(
+    "demand",
+    ["testnet-zz-0123456789abcdef", "other-t1-0123456789abcdef", "testnet-t1-0123456789abcdeu", "testnet-t1", "", "\x00"],
+    ids=ascii,
+)
+def test_a_demand_of_a_network_or_cell_there_is_not_is_not_found_before_anybody_is_asked(directory: Directory, demand: str) -> None:
+    known = replace(directory, cells={"t1": "open"})
+    require_cell(known, "testnet-t1-0123456789abcdef")
+    with pytest.raises(NotFound, match="demand_not_found"):
+        require_cell(known, demand)

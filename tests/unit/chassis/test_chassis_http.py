@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.chassis.http import decode_cursor, encode_cursor, etag
+from libs.chassis.http import cursor_moment, decode_cursor, encode_cursor, etag
 from libs.events.errors import Refused
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
@@ -49,6 +50,16 @@ def test_a_cursor_of_another_list_is_refused() -> None:
     for shape in ({"after": str}, {"at": int}, {"after": int, "id": str}, {}):
         with pytest.raises(Refused, match="bad_cursor"):
             decode_cursor(cursor, shape)
+
+
+def test_a_moment_in_a_cursor_is_read_in_utc() -> None:
+    assert cursor_moment("2026-03-02T09:00:00+08:00") == datetime(2026, 3, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "now", "2026-03-02", "2026-03-02T09:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_what_is_no_moment_or_beyond_the_calendar_is_a_bad_cursor(text: str) -> None:
+    with pytest.raises(Refused, match="bad_cursor"):
+        cursor_moment(text)
 
 
 async def test_pages_follow_each_other_by_their_cursor(partner: httpx2.AsyncClient) -> None:

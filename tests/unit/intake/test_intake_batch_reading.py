@@ -243,8 +243,29 @@ def test_a_sheet_that_declares_fewer_rows_than_it_has_is_read_whole() -> None:
 def test_a_csv_with_binary_in_it_is_refused() -> None:
     with pytest.raises(BadFile, match="batch_unreadable"):
         read_csv(as_csv([cells(title="a\x00b")]), ZONE)
-    with pytest.raises(BadFile, match="batch_unreadable"):
-        read_csv(as_csv([cells(title="a" * 140_000)]), ZONE)
+
+
+@pytest.mark.parametrize("column", ["title", "contact_phone"])
+@pytest.mark.parametrize(
+    ("cell", "row"),
+    [('"never closed', 4), ('"closed" too early', 4), ('"' + "a" * 140_000 + '"', 4), ('"a","b" c', 4)],
+    ids=["open", "early", "long", "behind"],
+)
+def test_a_quote_that_is_not_right_loses_no_row_silently(column: str, cell: str, row: int) -> None:
+    table = [cells(title=f"样例：第 {number} 件", contact_phone="0574-00000000") for number in range(1, 7)]
+    lines = as_csv(table).decode().splitlines(keepends=True)
+    lines[row - 1] = lines[row - 1].replace(table[row - 2][column], cell)
+    with pytest.raises(BadFile) as refused:
+        read_csv("".join(lines).encode(), ZONE)
+    assert (refused.value.code, refused.value.mistakes) == ("batch_quotes", (Mistake(f"rows.{row}", "batch_quotes"),))
+
+
+def test_quotes_as_people_and_excel_write_them_are_read() -> None:
+    said = ['他说"可以"', "两行\n文字", "一，二,三", 'inch 5"', '"']
+    table = [cells(title=f"样例{text}样例") for text in said]
+    assert [content["title"] for content in contents(read_csv(as_csv(table), ZONE))] == [cell["title"] for cell in table]
+    plain = as_csv([cells(title="样例 5 寸屏")]).replace("5 寸".encode(), '5" 寸'.encode())
+    assert contents(read_csv(plain, ZONE))[0]["title"] == '样例 5" 寸屏'
 
 
 def test_the_reader_of_workbooks_is_the_hardened_one() -> None:
@@ -253,6 +274,9 @@ def test_the_reader_of_workbooks_is_the_hardened_one() -> None:
 
 
 def test_every_mistake_a_file_can_have_is_in_the_catalogue() -> None:
-    codes = {f"batch_{name}" for name in ("media_type", "unreadable", "encoding", "columns", "too_many_rows", "empty", "history_orphan")}
+    codes = {
+        f"batch_{name}"
+        for name in ("media_type", "unreadable", "encoding", "quotes", "columns", "too_many_rows", "empty", "history_orphan")
+    }
     codes |= {f"batch_{name}" for name in ("column_missing", "column_unknown", "column_repeated", "formula", "row_changed", "row_repeated")}
     assert codes <= set(CATALOGUE)

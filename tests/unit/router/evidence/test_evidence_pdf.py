@@ -16,6 +16,25 @@ from tests.unit.router.sample_files import jpeg, object_stream, pdf, stream
 
 ACTION = b"<< /S /JavaScript /JS (app.alert\\(1\\)) >>"
 
+LEAVING = [
+    b"<< /S /GoToR /F (\\\\\\\\host.invalid\\\\share\\\\x.pdf) /D [0 /Fit] >>",
+    b"<< /Type /Action /S /URI /URI (http://host.invalid/) >>",
+    b"<</S/Movie/T(clip)>>",
+    b"<< /D [3 0 R /Fit] /S%\n/U#52I /URI <68> >>",
+    b"<< /S /Sound /Sound 9 0 R >>",
+    b"<< /S /GoTo /D [3 0 R /Fit] /Next << /S /URI /URI (http://host.invalid/) >> >>",
+    b"<< /S /GoTo /D [3 0 R /Fit] /Next [ << /S /Named /N /Print >> ] >>",
+    b"<< /S /GoTo /S /URI >>",
+]
+STAYING = [
+    b"[3 0 R /XYZ null null 0]",
+    b"<< /Type /Action /S /GoTo /D [3 0 R /Fit] >>",
+    b"<< /S /Go#54o /D (chapter \\) \\(1) >>",
+    b"(chapter)",
+    b"null",
+    b"<< /S /GoTo /D <63> /Next << /S /GoTo /D /two >> >>",
+]
+
 
 class TestPdf:
     @pytest.mark.parametrize(
@@ -50,6 +69,50 @@ class TestPdf:
     )
     def test_documents_that_do_something_by_themselves_are_refused(self, content: bytes) -> None:
         assert refusal(content) == "file_active_content"
+
+    @pytest.mark.parametrize("value", LEAVING)
+    def test_what_leaves_the_document_or_runs_when_it_is_opened_is_refused(self, value: bytes) -> None:
+        assert refusal(pdf(catalog=b"/OpenAction " + value)) == "file_active_content"
+        assert refusal(pdf(value, catalog=b"/OpenAction 5 0 R")) == "file_active_content"
+        assert refusal(pdf(catalog=b"/#4fpen#41ction%" + b"\n" + value)) == "file_active_content"
+        assert refusal(pdf(b"<< /Type /Annot /AA << /E " + value + b" >> >>")) == "file_active_content"
+        assert refusal(pdf(value, b"<< /PV 5 0 R >>", b"<< /Type /Page /AA 6 0 R >>")) == "file_active_content"
+
+    @pytest.mark.parametrize("value", LEAVING)
+    def test_actions_in_object_streams_are_found_too(self, value: bytes) -> None:
+        packed = object_stream(value)
+        assert refusal(pdf(packed, catalog=b"/OpenAction 10 0 R")) == "file_active_content"
+        assert refusal(pdf(object_stream(b"<< /Type /Catalog /OpenAction " + value + b" >>"))) == "file_active_content"
+        assert refusal(pdf(object_stream(b"<< /AA << /O " + value + b" >> >>"))) == "file_active_content"
+        plain = stream(b"/Type /ObjStm /N 1 /First 5", files.objects(value))
+        assert refusal(pdf(plain, catalog=b"/OpenAction 10 0 R")) == "file_active_content"
+
+    @pytest.mark.parametrize("value", STAYING)
+    def test_a_document_may_open_at_a_page_of_its_own(self, value: bytes) -> None:
+        link = b"<< /Type /Annot /Subtype /Link /A << /S /URI /URI (https://example.org) >> >>"
+        assert taken(pdf(link, catalog=b"/OpenAction " + value)) == "application/pdf"
+        assert taken(pdf(value, link, catalog=b"/OpenAction 5 0 R")) == "application/pdf"
+        assert taken(pdf(object_stream(value), link, catalog=b"/OpenAction 10 0 R")) == "application/pdf"
+        assert taken(pdf(link, b"<< /Type /Page /AA << /O " + value + b" >> >>")) == "application/pdf"
+
+    @pytest.mark.parametrize(
+        "catalog",
+        [
+            b"/OpenAction 99 0 R",
+            b"/OpenAction << /S /GoTo /D [3 0 R",
+            b"/OpenAction (never closed",
+            b"/OpenAction " + b"[" * 50,
+            b"/OpenAction 5 0 R",
+            b"/AA << /O 99 0 R >>",
+        ],
+    )
+    def test_an_action_that_cannot_be_made_out_is_not_taken_for_harmless(self, catalog: bytes) -> None:
+        assert refusal(pdf(b"5 0 R", catalog=catalog)) == "file_active_content"
+
+    def test_every_object_of_a_number_is_looked_at_whichever_a_reader_takes(self) -> None:
+        harmless, leaving = STAYING[1], LEAVING[0]
+        both = pdf(harmless, b"<< >>\nendobj\n5 0 obj\n" + leaving, catalog=b"/OpenAction 5 0 R")
+        assert refusal(both) == "file_active_content"
 
     @pytest.mark.parametrize(
         "hidden",
