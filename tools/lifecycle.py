@@ -168,6 +168,7 @@ def _system(state: DemandState, timing: Timing) -> Sequence[Command]:
         router.SuggestDuplicates((Likeness(demand="older", score=80, reasons=("text",)),)),
         router.ReceiveMerge("younger"),
         router.CompletePart("part-1", "closed"),
+        router.ReopenPart("part-1"),
         router.UnmergeDemand("target_ended", None),
     )
 

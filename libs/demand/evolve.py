@@ -79,6 +79,7 @@ from libs.events import (
     HistoryImported,
     MergeReceived,
     PartCompleted,
+    PartReopened,
     PersonalDataErased,
     ProgressReported,
     ResolutionConfirmed,
@@ -89,7 +90,10 @@ from libs.events import (
 )
 from libs.events.timekeeping import Limit
 
-_UNTOUCHED: Final = (DeadlinesSet, DeadlineWarned, DemandAssigned, ArbitrationOpened, DuplicateSuggested, FollowUpOrdered)
+_UNTOUCHED: Final = (
+    *(DeadlinesSet, DeadlineWarned, DemandAssigned, ArbitrationOpened, DuplicateSuggested, FollowUpOrdered),
+    *(PartCompleted, PartReopened),
+)
 """What the system adds by itself: an own act stays the latest thing anybody did."""
 
 _PROMISES: Final[frozenset[Limit]] = frozenset({"answer", "resolve"})
@@ -221,9 +225,9 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             return changed(to_triage(state, at), merged_into=None, returns=0)
         case DemandSplit():
             return changed(state, parts=tuple(SplitOff(part.part, part.demand) for part in fact.parts), join=fact.join)
-        case PartCompleted():
-            parts = tuple(replace(part, ended=fact.status) if part.part == fact.part else part for part in state.parts)
-            return changed(state, parts=parts)
+        case PartCompleted() | PartReopened():
+            over = fact.status if isinstance(fact, PartCompleted) else None
+            return changed(state, parts=tuple(replace(part, ended=over) if part.part == fact.part else part for part in state.parts))
         case ActTakenBack():
             return taken_back(state)
         case ErasureRequested():

@@ -69,6 +69,7 @@ ALLOWED: Final[dict[str, frozenset[Status]]] = {
     "SuggestDuplicates": OPEN,
     "ReceiveMerge": OPEN,
     "CompletePart": _EVER,
+    "ReopenPart": _EVER,
 }
 """In which status a command is possible at all; who may give it, and what else must hold, is decided by the command's own rule."""
 

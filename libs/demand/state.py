@@ -167,7 +167,7 @@ class Supervision:
 
 @dataclass(frozen=True, slots=True)
 class SplitOff:
-    """A part of a split: the demand it became, and the status it ended in, if it has."""
+    """A part of a split: the demand it became, and the status it ended in, unless it still runs or runs again."""
 
     part: str
     demand: str

@@ -101,4 +101,4 @@ def taken_back(state: DemandState) -> DemandState:
     later = tuple(
         replace(a, status=AssignmentStatus.RECALLED) if a.status in HELD else a for a in state.assignments[len(before.assignments) :]
     )
-    return changed(before, assignments=(*before.assignments, *later), suggested=state.suggested)
+    return changed(before, assignments=(*before.assignments, *later), suggested=state.suggested, parts=state.parts)

@@ -19,6 +19,7 @@ from libs.events.assisting import (
     Likeness,
     MergeReceived,
     PartCompleted,
+    PartReopened,
     SplitPart,
 )
 from libs.events.closing import (
@@ -186,6 +187,7 @@ __all__ = [
     "Outcome",
     "Part",
     "PartCompleted",
+    "PartReopened",
     "PersonalDataErased",
     "ProgressReported",
     "Recorded",

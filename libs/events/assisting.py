@@ -145,6 +145,16 @@ class PartCompleted(Event):
     status: Literal["closed", "withdrawn", "refused", "merged"]
 
 
+class PartReopened(Event):
+    """A part that had ended is handled again (研判，拆分): the whole waits for it once more, if it joins all."""
+
+    zh: ClassVar[str] = "分项{part}重办"
+    en: ClassVar[str] = "Part {part} was reopened"
+
+    part: str
+    demand: str
+
+
 class ImportedStep(Part):
     """One step of the former system's history, as it told it. Codes only; the note is sealed."""
 

@@ -21,6 +21,7 @@ from libs.events.assisting import (
     HistoryImported,
     MergeReceived,
     PartCompleted,
+    PartReopened,
 )
 from libs.events.closing import (
     ActTakenBack,
@@ -326,6 +327,7 @@ DemandEvent = (
     | DemandUnmerged
     | DemandSplit
     | PartCompleted
+    | PartReopened
     | DemandAssigned
     | AssignmentAccepted
     | AssignmentReturned

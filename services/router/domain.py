@@ -49,7 +49,7 @@ from services.router.rules.handling import (
     ResumeDemand,
     SuspendDemand,
 )
-from services.router.rules.merging import CompletePart, MergeDemand, ReceiveMerge, SplitDemand, SuggestDuplicates, UnmergeDemand
+from services.router.rules.merging import CompletePart, MergeDemand, ReceiveMerge, ReopenPart, SplitDemand, SuggestDuplicates, UnmergeDemand
 from services.router.rules.timekeeping import KeepTime
 
 __all__ = [
@@ -84,6 +84,7 @@ __all__ = [
     "RecordService",
     "RefuseDemand",
     "ReleaseHolder",
+    "ReopenPart",
     "ReportProgress",
     "RequestAssistance",
     "RequestCompletion",
@@ -115,6 +116,7 @@ SystemCommand = (
     | SuggestDuplicates
     | ReceiveMerge
     | CompletePart
+    | ReopenPart
 )
 NodeCommand = (
     AcceptAssignment
@@ -256,6 +258,8 @@ def decide(state: DemandState, command: Command) -> Events:
             return merging.split(state, command)
         case CompletePart():
             return merging.complete_part(state, command)
+        case ReopenPart():
+            return merging.reopen_part(state, command)
         case ResolveDemand():
             return closing.resolve(state, command)
         case DecideDispute():

@@ -21,7 +21,7 @@ from libs.events import ClockAhead, Conflict, Event, EventStore, LiandongError, 
 from libs.events.execute import Done, Fold, execute_many, load_fold
 from libs.events.names import demand_subject
 from services.router.cases import Case
-from services.router.domain import CompletePart, OrderFollowUp, ReceiveMerge, SystemCommand, UnmergeDemand, decide
+from services.router.domain import CompletePart, OrderFollowUp, ReceiveMerge, ReopenPart, SystemCommand, UnmergeDemand, decide
 from services.router.follow_ups import FollowUps
 from services.router.orders import system_order
 from services.router.parts import Parts
@@ -29,6 +29,7 @@ from services.router.process import DEFECTS
 from services.router.views import Parking
 
 AT_ONCE: Final = 16
+ROUNDS: Final = 4
 GAVE_UP: Final = frozenset({Status.WITHDRAWN, Status.REFUSED})
 """A demand that ended so has answered nothing: what was merged into it stands alone again."""
 
@@ -39,7 +40,7 @@ _log = structlog.get_logger("reactions")
 class Owed:
     """One reaction. `about` makes it this very one: done once, a process does not do it again."""
 
-    kind: Literal["merged", "gave_up", "split", "part_ended", "follow_up"]
+    kind: Literal["merged", "gave_up", "split", "part", "follow_up"]
     about: str
 
 
@@ -52,8 +53,8 @@ def owed(state: DemandState) -> list[Owed]:
         found.append(Owed("gave_up", " ".join(state.received)))
     if not state.erased and any(part.ended is None for part in state.parts):
         found.append(Owed("split", " ".join(part.demand for part in state.parts)))
-    if state.parent is not None and state.status is not None and not state.is_open:
-        found.append(Owed("part_ended", state.parent))
+    if state.parent is not None and state.status is not None:
+        found.append(Owed("part", "runs" if state.is_open else state.status))
     if state.status in (Status.RESOLVED, Status.CLOSED) and state.follow_up is FollowUp.NONE and state.resolved_by and not state.erased:
         found.append(Owed("follow_up", f"{state.status}:{state.resolutions}"))
     return found
@@ -73,7 +74,11 @@ class Reactions:
 
     async def answer(self, cases: Sequence[Case]) -> list[Parking]:
         """Do what these demands owe. Returns those whose reaction cannot be done now, by a defect or bad data. Raises Unavailable."""
-        due = [(case, one) for case in cases for one in owed(case.fold.state) if one not in case.settled]
+        due = []
+        for case in cases:
+            now = owed(case.fold.state)
+            case.settled.intersection_update(now)  # what it comes to owe once more is done once more
+            due += [(case, one) for one in now if one not in case.settled]
         if not due:
             return []
         gate = asyncio.Semaphore(AT_ONCE)
@@ -103,8 +108,8 @@ class Reactions:
                 await self._gave_up(case)
             case "split":
                 await self._parts.create(case)
-            case "part_ended":
-                await self._part_ended(case, reaction.about)
+            case "part":
+                await self._part(case)
             case "follow_up":
                 await self._follow_up(case)
 
@@ -126,13 +131,17 @@ class Reactions:
             if fold.state.status is Status.MERGED and fold.state.merged_into == case.demand:
                 await self._run(younger, UnmergeDemand("target_ended", None, case.demand), f"after:{fold.version}", fold)
 
-    async def _part_ended(self, case: Case, parent: str) -> None:
-        status = case.fold.state.status
-        assert status is not None
-        whole = await self._load(parent)
-        if whole.version:
-            ended: Literal["closed", "withdrawn", "refused", "merged"] = status.value  # type: ignore[assignment]
-            await self._run(parent, CompletePart(case.demand, ended), f"from:{case.demand}", whole)
+    async def _part(self, case: Case) -> None:
+        """The whole knows which of its parts have ended and which run, or run again; should this one move on meanwhile, it is told anew."""
+        parent = case.fold.state.parent
+        assert parent is not None
+        for _ in range(ROUNDS):
+            part, whole = await self._load(case.demand), await self._load(parent)
+            command = _news(case.demand, part.state)
+            if not decide(whole.state, command):
+                return
+            await self._run(parent, command, f"from:{case.demand}:after:{whole.version}", whole)
+        raise Unavailable(f"{case.demand} changes faster than it is told")
 
     async def _follow_up(self, case: Case) -> None:
         state, network = case.fold.state, self._directory().networks.get(case.fold.state.network)
@@ -162,3 +171,11 @@ class Reactions:
             raise Unavailable(f"{demand} changes faster than it is told")
         else:
             raise result
+
+
+def _news(part: str, state: DemandState) -> CompletePart | ReopenPart:
+    """What a part's whole is to know."""
+    if state.is_open:
+        return ReopenPart(part)
+    ended: Literal["closed", "withdrawn", "refused", "merged"] = state.status.value  # type: ignore[assignment, union-attr] # it exists
+    return CompletePart(part, ended)

@@ -66,6 +66,7 @@ from libs.events import (
     HistoryImported,
     MergeReceived,
     PartCompleted,
+    PartReopened,
     PersonalDataErased,
     ProgressReported,
     ResolutionConfirmed,
@@ -152,7 +153,9 @@ def _folded(row: DemandRow, fact: DemandEvent, at: datetime) -> DemandRow:
             return _held_by(_to_desk(row, at), fact.arbiter, None, at).but(arbiter=fact.arbiter)
         case AssignmentArbitrated():
             return _given(row, fact.node, fact.assignment, at).but(arbiter=None)
-        case ResolutionConfirmed() | MergeReceived() | DemandSplit() | PartCompleted() | ErasureRequested() | AssistanceAccepted():
+        case ResolutionConfirmed() | MergeReceived() | DemandSplit() | PartCompleted() | PartReopened():
+            return row
+        case ErasureRequested() | AssistanceAccepted():
             return row
         case DemandClosed():
             return _ended(row, "closed").but(outcome=fact.outcome)

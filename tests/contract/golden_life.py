@@ -46,6 +46,7 @@ from libs.events import (
     HistoryImported,
     MergeReceived,
     PartCompleted,
+    PartReopened,
     PersonalDataErased,
     ResolutionConfirmed,
     ResolutionDisputed,
@@ -97,6 +98,7 @@ LIFE: tuple[Event, ...] = (
         ),
     ),
     PartCompleted(part="p1", demand=OLDER, status="closed"),
+    PartReopened(part="p1", demand=OLDER),
     AssignmentLapsed(assignment="a1", node=NODE),
     DemandForwarded(
         assignment="a1", node=NODE, to=OTHER, next="a2", reason="better_placed", note=sealed(DemandForwarded, "note", "样例：对方更对口")

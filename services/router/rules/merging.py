@@ -21,6 +21,7 @@ from libs.events import (
     Likeness,
     MergeReceived,
     PartCompleted,
+    PartReopened,
     Refused,
     Sealed,
     SplitPart,
@@ -86,6 +87,13 @@ class CompletePart:
 
     demand: str
     status: Literal["closed", "withdrawn", "refused", "merged"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenPart:
+    """The system lets the whole know that a part which had ended is handled again."""
+
+    demand: str
 
 
 def is_older(one: DemandState, one_id: str, other: DemandState, other_id: str) -> bool:
@@ -168,3 +176,11 @@ def complete_part(state: DemandState, command: CompletePart) -> Events:
     if part is None or part.ended is not None:
         return ()
     return (PartCompleted(part=part.part, demand=part.demand, status=command.status),)
+
+
+def reopen_part(state: DemandState, command: ReopenPart) -> Events:
+    """Nothing if it is known, or no part of this demand. Where the whole stands does not change, whatever that is."""
+    part = next((one for one in state.parts if one.demand == command.demand), None)
+    if part is None or part.ended is None:
+        return ()
+    return (PartReopened(part=part.part, demand=part.demand),)

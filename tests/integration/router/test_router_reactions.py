@@ -12,6 +12,7 @@ from libs.events import (
     AssignmentAccepted,
     DemandClosed,
     DemandMerged,
+    DemandReopened,
     DemandResolved,
     DemandSplit,
     DemandSubmitted,
@@ -199,6 +200,44 @@ async def test_the_whole_hears_of_every_part_that_ends(town: Town) -> None:
         await end(town, one)
         await town.happens(demand, "PartCompleted", 2)
         assert {part.demand: part.ended for part in (await town.state(demand)).parts} == {one: "closed", two: "withdrawn"}
+
+
+async def test_the_whole_hears_when_a_part_is_handled_again_and_when_it_ends_once_more(town: Town) -> None:
+    await town.publish(content())
+    async with town.router():
+        key = town.pool.take()
+        demand = await held(town, key)
+        one, two = await split(town, demand, key, 2)
+        await town.assigned(one)
+        await town.assigned(two)
+        await end(town, one)
+        await town.append(two, "WithdrawDemand", "withdraw-part", DemandWithdrawn())
+        await town.happens(demand, "PartCompleted", 2)
+        for number in (1, 2):
+            await town.append(one, "RequestReopening", f"reopen-{number}", DemandReopened(cause="enterprise_asked", assignment="a1"))
+            await town.happens(demand, "PartReopened", number)
+            assert {part.demand: part.ended for part in (await town.state(demand)).parts} == {one: None, two: "withdrawn"}
+            resolved = DemandResolved(assignment="a1", node="win-one", result="solved", note=note())
+            await town.append(one, "ResolveDemand", f"resolve-{number}", resolved)
+            await town.append(one, "ConfirmResolution", f"confirm-{number}", DemandClosed(outcome="confirmed"))
+            await town.happens(demand, "PartCompleted", 2 + number)
+        assert {part.demand: part.ended for part in (await town.state(demand)).parts} == {one: "closed", two: "withdrawn"}
+
+
+async def test_a_part_reopened_while_no_router_ran_is_told_when_one_comes(town: Town) -> None:
+    await town.publish(content())
+    async with town.router():
+        key = town.pool.take()
+        demand = await held(town, key)
+        one, two = await split(town, demand, key, 2)
+        await town.assigned(one)
+        await town.assigned(two)
+        await end(town, one)
+        await town.happens(demand, "PartCompleted")
+    await town.append(one, "RequestReopening", "reopen", DemandReopened(cause="enterprise_asked", assignment="a1"))
+    async with town.router():
+        await town.happens(demand, "PartReopened")
+        assert (await town.names(demand)).count("PartCompleted") == 1
 
 
 async def test_silence_closes_as_unconfirmed_and_is_called_back(town: Town) -> None:

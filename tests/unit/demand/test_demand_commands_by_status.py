@@ -19,6 +19,7 @@ from libs.events import (
     ExtensionRequested,
     Likeness,
     NotFound,
+    PartCompleted,
     PersonalDataErased,
     Refused,
     SplitPart,
@@ -109,6 +110,7 @@ COMMANDS: dict[str, Decide] = {
     "SuggestDuplicates": by_router(router.SuggestDuplicates((Likeness(demand="older", score=80, reasons=("text",)),))),
     "ReceiveMerge": by_router(router.ReceiveMerge("younger")),
     "CompletePart": by_router(router.CompletePart("part-1", "closed")),
+    "ReopenPart": by_router(router.ReopenPart("part-1")),
 }
 PREPARED: dict[str, Sequence[Event]] = {
     "ArbitrateAssignment": (
@@ -121,6 +123,10 @@ PREPARED: dict[str, Sequence[Event]] = {
     "DecideComplaint": (ComplaintRaised(complaint="c1", node=s.WINDOW, note=sealed()),),
     "ApproveErasure": (ErasureRequested(requested_by="first-person", reason="subject_asked"),),
     "CompletePart": (DemandSplit(assignment="a2", node=s.WINDOW, join="all", parts=PARTS),),
+    "ReopenPart": (
+        DemandSplit(assignment="a2", node=s.WINDOW, join="all", parts=PARTS),
+        PartCompleted(part="p1", demand="part-1", status="closed"),
+    ),
     **dict.fromkeys(
         ("AcceptAssistance", "DeclineAssistance", "DeliverAssistance"),
         (AssistanceRequested(assistance="s1", assignment="a2", node=s.WINDOW, assistant=s.NEIGHBOUR, due=s.march(5), note=sealed()),),
@@ -183,7 +189,7 @@ def test_a_command_is_possible_exactly_where_the_life_cycle_allows_it(command: s
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_command_finds_a_demand_that_does_not_exist(command: str) -> None:
     decided = s.DEMAND.given().when(COMMANDS[command])
-    if command in NOTHING_ELSEWHERE or command == "CompletePart":
+    if command in NOTHING_ELSEWHERE or command.endswith("Part"):
         decided.then_nothing()
     else:
         decided.then_not_found("demand_not_found")
@@ -199,7 +205,7 @@ def test_nothing_is_possible_once_the_personal_data_is_erased(command: str) -> N
             assert decided.error is not None
         elif command in NOTHING_ELSEWHERE | {"OrderFollowUp"}:
             decided.then_nothing()
-        elif command != "CompletePart":  # The whole still learns how its parts end.
+        elif not command.endswith("Part"):  # The whole still learns what becomes of its parts.
             decided.then_refused("personal_data_erased")
         with pytest.raises(Refused, match="personal_data_erased"):
             require_allowed(decided.given.state, command)

@@ -230,7 +230,7 @@ BUILD: Final[dict[str, Build]] = {
     "ArbitrateAssignment": lambda w, d, by, t, dice: router.ArbitrateAssignment(dice.pick(NODES), sealed(), by, t),
     "SuspendDemand": _suspend,
     "ResumeDemand": lambda w, d, by, t, dice: router.ResumeDemand(by, t),
-    "DecideExtension": lambda w, d, by, t, dice: router.DecideExtension(dice.pick((True, True, False)), by, t, dice.pick((sealed(), None))),
+    "DecideExtension": lambda w, d, by, t, dice: router.DecideExtension(dice.pick((True, False)), by, t, dice.pick((sealed(), None))),
     "OpenSupervision": lambda w, d, by, t, dice: router.OpenSupervision(by, t, sealed()),
     "CloseSupervision": lambda w, d, by, t, dice: router.CloseSupervision(f"v{max(len(w.state(d).supervisions), 1)}", by, sealed()),
     "DecideDispute": lambda w, d, by, t, dice: router.DecideDispute(

@@ -58,6 +58,15 @@ def people_act_while_time_passes(world: World, dice: Dice) -> None:
         deliver_all(world)
 
 
+def people_act_on_what_was_split_off(world: World, dice: Dice) -> None:
+    parts = [demand for demand, life in world.lives.items() if life.state.parent is not None]
+    if parts:
+        demand = dice.pick(parts)
+        for _ in range(9):
+            act(world, demand, dice)
+            deliver_all(world)
+
+
 def people_act_before_anybody_hears_of_it(world: World, dice: Dice) -> None:
     for _ in range(dice.pick((1, 2, 4))):
         act(world, dice.pick(list(world.lives)), dice)
@@ -129,6 +138,7 @@ HAPPENINGS: Final[tuple[Callable[[World, Dice], None], ...]] = (
     an_enterprise_asks,
     *(people_act_and_the_router_follows,) * 3,
     *(people_act_while_time_passes,) * 2,
+    people_act_on_what_was_split_off,
     *(people_act_before_anybody_hears_of_it,) * 2,
     a_message_arrives_in_any_order_perhaps_again_later,
     somebody_sends_a_command_again,

@@ -161,6 +161,8 @@ def _parts(world: World, demand: str, state: DemandState) -> None:
         assert child.parent == demand, "every part is a demand of its own, and knows its whole"
         if child.status is not None and not child.is_open:
             assert part.ended is not None, "the whole knows which parts have ended"
+        if child.is_open:
+            assert part.ended is None, "the whole knows which parts run again"
     if state.parent is not None:
         assert any(part.demand == demand for part in world.state(state.parent).parts), "a part belongs to its whole"
 

@@ -25,11 +25,13 @@ TestLifeInTown = LifeInTown.TestCase
 
 
 def test_the_proof_reaches_every_event_and_every_status() -> None:
-    events: set[str] = set()
-    statuses: set[Status | None] = set()
-    for seed in range(40):
+    events = {cls.__name__ for cls in get_args(DemandEvent)}
+    statuses: set[Status | None] = set(Status)
+    for seed in range(200):
         for one in a_life(seed).lives.values():
-            events |= {event.name() for commit in one.commits for event in commit.events}
-            statuses |= {state.status for state in one.states[1:]}
-    assert {cls.__name__ for cls in get_args(DemandEvent)} - events == set()
-    assert statuses == set(Status)
+            events -= {event.name() for commit in one.commits for event in commit.events}
+            statuses -= {state.status for state in one.states[1:]}
+        if not events and not statuses:
+            break
+    assert not events, "events that no life reached"
+    assert not statuses, "statuses that no life reached"

@@ -184,8 +184,8 @@ class World:
         if state.status in (Status.WITHDRAWN, Status.REFUSED):
             yield from (self._unmerge(younger, demand) for younger in state.received)
         yield from (self._part(demand, part.demand) for part in state.parts if part.demand not in self.lives)
-        if state.parent is not None and state.status in ENDED:
-            yield self._complete(demand, version, state.parent, state.status)
+        if state.parent is not None and state.status is not None:
+            yield self._tell_whole(demand, version, state.parent, state.status)
 
     def _route(self, demand: str, version: int, step: router.NextStep) -> Message:
         """A decision counts for the state it was made on, no other."""
@@ -226,9 +226,11 @@ class World:
 
         return Message(part, "SubmitDemand", f"submit/{part}", lambda world: once)
 
-    def _complete(self, part: str, version: int, whole: str, status: Status) -> Message:
-        command = router.CompletePart(part, status.value)  # type: ignore[arg-type] # one of the statuses a demand ends in
-        return Message(whole, "CompletePart", f"part/{part}/{version}", lambda world: lambda state: router.decide(state, command))
+    def _tell_whole(self, part: str, version: int, whole: str, status: Status) -> Message:
+        ended = status in ENDED
+        command = router.CompletePart(part, status.value) if ended else router.ReopenPart(part)  # type: ignore[arg-type] # one it ends in
+        id = f"part/{part}/{version}/{len(self.lives[whole].commits)}"
+        return Message(whole, type(command).__name__, id, lambda world: lambda state: router.decide(state, command))
 
     def _release(self, demand: str, assignment: str) -> Message:
         id = f"release/{demand}/{len(self.lives[demand].commits)}"

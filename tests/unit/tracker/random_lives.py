@@ -69,6 +69,7 @@ from libs.events import (
     HistoryImported,
     MergeReceived,
     PartCompleted,
+    PartReopened,
     PersonalDataErased,
     ProgressReported,
     ResolutionConfirmed,
@@ -329,7 +330,13 @@ class Life:
         held = state.current
         if state.parts or held is None:
             return (
-                tuple(PartCompleted(part=part.part, demand=part.demand, status="closed") for part in state.parts[:1]) or self._supplement()
+                tuple(
+                    PartReopened(part=part.part, demand=part.demand)
+                    if part.ended
+                    else PartCompleted(part=part.part, demand=part.demand, status="closed")
+                    for part in state.parts[:1]
+                )
+                or self._supplement()
             )
         parts = tuple(
             SplitPart(

@@ -16,6 +16,7 @@ from libs.events import (
     AssistanceDelivered,
     CompletionRequested,
     Deadline,
+    DemandClosed,
     DemandMerged,
     DemandResumed,
     DemandSplit,
@@ -29,6 +30,7 @@ from libs.events import (
     Likeness,
     MergeReceived,
     PartCompleted,
+    PartReopened,
     ProgressReported,
     ServiceRecorded,
     SupervisionClosed,
@@ -258,3 +260,50 @@ def test_the_whole_learns_how_each_part_ended_once_and_may_then_be_resolved() ->
     assert when(s.accepted_demand(e.evidence(), split, *ended), resolve).error is None
     lead = s.accepted_demand(e.evidence(), split.model_copy(update={"join": "lead"}))
     assert when(lead, resolve).error is None
+
+
+SPLIT_UP = DemandSplit(assignment="a1", node=s.WINDOW, join="all", parts=e.PARTS)
+ALL_ENDED = [PartCompleted(part=f"p{n}", demand=f"part-{n}", status="closed") for n in (1, 2)]
+
+
+def test_the_whole_waits_again_for_a_part_that_was_reopened() -> None:
+    whole = s.accepted_demand(e.evidence(), SPLIT_UP, *ALL_ENDED)
+    reopened = PartReopened(part="p2", demand="part-2")
+    decided = when(whole, router.ReopenPart("part-2")).then(reopened)
+    resolve = router.ResolveDemand("a1", WINDOW, s.NOW, "solved", N, ("f1",))
+    again = s.accepted_demand(e.evidence(), SPLIT_UP, *ALL_ENDED, reopened)
+    when(again, resolve).then_refused("parts_not_ended")
+    assert (decided.state.status, decided.state.holder, decided.state.deadlines) == (
+        whole.state.status,
+        whole.state.holder,
+        whole.state.deadlines,
+    )
+    when(again, router.ReopenPart("part-2")).then_nothing()
+    when(again, router.CompletePart("part-2", "closed")).then(ALL_ENDED[1])
+    when(s.accepted_demand(SPLIT_UP), router.ReopenPart("part-1")).then_nothing()
+    when(whole, router.ReopenPart("no-part")).then_nothing()
+
+
+def test_a_whole_that_is_resolved_or_closed_stays_so_when_a_part_is_reopened() -> None:
+    """It only knows, and keeps the key that its part needs."""
+    reopened = PartReopened(part="p1", demand="part-1")
+    for more in ((), (DemandClosed(outcome="unconfirmed"),)):
+        resolved = s.accepted_demand(SPLIT_UP, *ALL_ENDED, (s.resolved(), s.promise(confirm=s.march(9, 17, 30))), *more)
+        after = when(resolved, router.ReopenPart("part-1")).then(reopened).state
+        before = resolved.state
+        assert (after.status, after.holder, after.deadlines, after.outcome) == (
+            before.status,
+            before.holder,
+            before.deadlines,
+            before.outcome,
+        )
+    closed = s.closed_demand(SPLIT_UP, *ALL_ENDED, reopened)
+    when(closed, router.RequestErasure("subject_asked", HUB)).then_refused("parts_not_ended")
+
+
+def test_what_parts_do_meanwhile_takes_nobodys_right_to_take_an_act_back_and_outlives_it() -> None:
+    split = SPLIT_UP.model_copy(update={"join": "lead"})
+    given = s.accepted_demand(split, (s.resolved(), s.promise(confirm=s.march(9, 17, 30))), ALL_ENDED[0])
+    decided = when(given, router.TakeBackAct("a1", WINDOW, s.NOW))
+    assert decided.error is None
+    assert [part.ended for part in decided.state.parts] == ["closed", None]
