@@ -82,6 +82,14 @@ def scene() -> Scene:
     return Scene(network, county, windows[county][0], windows[county][1], windows[other][0])
 
 
+@lru_cache(maxsize=2)
+def without(node: str) -> Network:
+    """The network while a node is suspended."""
+    content = scene().network.content
+    nodes = tuple(one.model_copy(update={"status": "suspended"}) if one.id == node else one for one in content.nodes)
+    return Network(content.model_copy(update={"nodes": nodes}), revision="lifecycle-without", seq=2)
+
+
 @lru_cache(maxsize=1)
 def explore() -> frozenset[Edge]:
     """Every (command, status before, status after) that the deciders lead to."""
@@ -164,6 +172,7 @@ def _system(state: DemandState, timing: Timing) -> Sequence[Command]:
         router.RouteDemand(why, timing),
         *([router.OpenArbitration(here.network, timing)] if state.returns else []),
         *([router.ReleaseHolder(state.current.id, timing)] if state.current is not None else []),
+        *([router.ReplaceArbiter(without(state.arbitration.arbiter), timing)] if state.arbitration is not None else []),
         router.OrderFollowUp("sampled", timing),
         router.SuggestDuplicates((Likeness(demand="older", score=80, reasons=("text",)),)),
         router.ReceiveMerge("younger"),

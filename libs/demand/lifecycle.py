@@ -65,6 +65,7 @@ ALLOWED: Final[dict[str, frozenset[Status]]] = {
     # The system's.
     "KeepTime": OPEN | {_S.CLOSED},
     "ReleaseHolder": HANDLING,
+    "ReplaceArbiter": frozenset({_S.TRIAGE}),
     "OrderFollowUp": frozenset({_S.RESOLVED, _S.CLOSED}),
     "SuggestDuplicates": OPEN,
     "ReceiveMerge": OPEN,

@@ -66,7 +66,7 @@ ReturnReason = Literal["out_of_territory", "out_of_category", "no_capacity", "co
 RecallReason = Literal["corrected", "withdrawn", "classified", "refused", "merged", "holder_unavailable", "taken_back", "reopened"]
 RefusalReason = Literal["out_of_scope", "other_channel", "not_admissible", "incomplete"]
 ForwardReason = Literal["better_placed", "competence", "agreement", "other"]
-ArbitrationCause = Literal["return_budget", "loop", "silence"]
+ArbitrationCause = Literal["return_budget", "loop", "silence", "arbiter_unavailable"]
 RoutePath = Literal["candidate", "lowest_hub", "desk"]
 
 

@@ -13,7 +13,7 @@ from libs.demand import DemandState
 from libs.demand.draft import Events
 from libs.events import Classification, RoutingInputs
 from services.router.rules import arbitrating, assigning, assisting, closing, handling, merging, timekeeping
-from services.router.rules.arbitrating import ArbitrateAssignment, OpenArbitration
+from services.router.rules.arbitrating import ArbitrateAssignment, OpenArbitration, ReplaceArbiter
 from services.router.rules.assigning import (
     AcceptAssignment,
     AssignDemand,
@@ -87,6 +87,7 @@ __all__ = [
     "ReopenPart",
     "ReportProgress",
     "RequestAssistance",
+    "ReplaceArbiter",
     "RequestCompletion",
     "RequestErasure",
     "RequestExtension",
@@ -113,6 +114,7 @@ SystemCommand = (
     | ReleaseHolder
     | KeepTime
     | OrderFollowUp
+    | ReplaceArbiter
     | SuggestDuplicates
     | ReceiveMerge
     | CompletePart
@@ -219,6 +221,8 @@ def decide(state: DemandState, command: Command) -> Events:
         case ArbitrateAssignment():
             return arbitrating.arbitrate(state, command)
         case ReportProgress():
+        case ReplaceArbiter():
+            return arbitrating.replace_arbiter(state, command)
             return handling.report(state, command)
         case RecordService():
             return handling.record_service(state, command)

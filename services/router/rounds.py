@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import select, tuple_
+from sqlalchemy import or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.database import transaction
+from libs.demand import Status
 from libs.directory import Directory
 from services.router.arming import Arming
 from services.router.availability import is_gone
@@ -119,13 +120,16 @@ class Rounds:
         return all(demand in looked.answers for demand in demands)
 
     async def release(self) -> None:
-        """Take demands back from nodes that are not available any more; the reader routes them at once. Raises Unavailable."""
+        """Take demands back from nodes that are not available any more; the reader routes them at once. Raises Unavailable.
+
+        Where such a node was to arbitrate, the next one up does.
+        """
         parts, now = self._ownership.parts, self._now()
         if not parts:
             return
         directory = self._directory()
         row = OPEN_DEMAND.c
-        held = (row.part.in_(parts), row.holder_assignment.is_not(None))
+        held = (row.part.in_(parts), or_(row.holder_assignment.is_not(None), row.status == Status.TRIAGE))
         async with transaction(self._engine) as connection:
             holders = [tuple(found) for found in await connection.execute(select(row.network, row.holder_node).where(*held).distinct())]
         gone = [(network, node) for network, node in holders if is_gone(directory, network, node, now)]

@@ -1,4 +1,5 @@
-"""Acts when time passes, or a node falls away: looks at demands whose moment has come, and does what is due (KeepTime, ReleaseHolder).
+"""Acts when time passes, or a node falls away: looks at demands whose moment has come, and does what is due (KeepTime, ReleaseHolder,
+ReplaceArbiter).
 
 A fired timer and the sweep lead to the same thing. What is decided is a commit like any other: the cell's reader sees it, routes the
 demand if it waits for that again, writes the rows and has the next timer set. So nothing is lost whenever the process dies, and it does
@@ -22,7 +23,7 @@ from libs.events.execute import Done, Order, execute_many
 from libs.events.names import demand_subject
 from libs.events.timers import Fired
 from services.router.cases import Case, CaseBook
-from services.router.domain import KeepTime, ReleaseHolder, decide
+from services.router.domain import KeepTime, ReleaseHolder, ReplaceArbiter, decide
 from services.router.metrics import Meters
 from services.router.orders import system_order
 from services.router.process import DEFECTS, Dispatcher, unchanged
@@ -30,6 +31,7 @@ from services.router.process import DEFECTS, Dispatcher, unchanged
 AGAIN: Final = timedelta(seconds=10)
 """When a demand is looked at again whose moment has passed although nothing could be done: its registry or its key may come back."""
 
+Look = KeepTime | ReleaseHolder | ReplaceArbiter
 _log = structlog.get_logger("timekeeper")
 
 
@@ -80,15 +82,25 @@ class Timekeeper:
         return looked
 
     async def release(self, demands: Sequence[str], is_gone: Callable[[str, str], bool]) -> int:
-        """Take demands back whose node is gone, told by network and node. Returns how many. Raises Unavailable."""
+        """Take demands back whose node is gone, told by network and node; the next hub up arbitrates what it was to arbitrate.
+
+        Returns how many. Raises Unavailable.
+        """
+        directory = self._directory()
         cases = [case for case in await self._load(demands) if _holds(case.fold.state, is_gone)]
         before = {case.demand: case.fold.version for case in cases}
 
-        def command(state: DemandState, _network: Network, timing: Timing) -> ReleaseHolder:
+        def release(state: DemandState, _network: Network, timing: Timing) -> ReleaseHolder:
             assert state.current is not None
             return ReleaseHolder(state.current.id, timing)
 
-        await self._run(cases, "ReleaseHolder", "release", self._directory(), command)
+        def replace(_state: DemandState, network: Network, timing: Timing) -> ReplaceArbiter:
+            return ReplaceArbiter(network, timing)
+
+        assigned = [case for case in cases if case.fold.state.arbitration is None]
+        arbitrated = [case for case in cases if case.fold.state.arbitration is not None]
+        await self._run(assigned, "ReleaseHolder", "release", directory, release)
+        await self._run(arbitrated, "ReplaceArbiter", "release", directory, replace)
         return sum(case.fold.version != before[case.demand] for case in cases)
 
     async def _load(self, demands: Sequence[str]) -> list[Case]:
@@ -104,7 +116,7 @@ class Timekeeper:
         name: str,
         key: str,
         directory: Directory,
-        make: Callable[[DemandState, Network, Timing], KeepTime | ReleaseHolder],
+        make: Callable[[DemandState, Network, Timing], Look],
     ) -> set[str]:
         """Run one command on every case, and move the cases on. Returns the demands whose outcome is unknown."""
         acting: list[tuple[Case, Order[DemandState]]] = []
@@ -134,7 +146,7 @@ class Timekeeper:
         name: str,
         key: str,
         directory: Directory,
-        make: Callable[[DemandState, Network, Timing], KeepTime | ReleaseHolder],
+        make: Callable[[DemandState, Network, Timing], Look],
     ) -> Order[DemandState] | None:
         state = case.fold.state
         if state.status is None:
@@ -165,5 +177,7 @@ def is_late(state: DemandState, now: datetime) -> bool:
 
 
 def _holds(state: DemandState, is_gone: Callable[[str, str], bool]) -> bool:
-    current = state.current
-    return current is not None and is_gone(state.network, current.node)
+    """Tell whether the demand's assignment or arbitration lies with a node that is gone."""
+    holder = state.holder
+    answerable = holder is not None and (holder.assignment is not None or state.arbitration is not None)
+    return holder is not None and answerable and is_gone(state.network, holder.node)

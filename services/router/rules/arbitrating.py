@@ -1,7 +1,7 @@
 """The ping-pong breaker 裁定: who arbitrates between nodes that pass a demand on, and what the arbiter decides.
 
-The arbiter is the lowest supervisor common to all parties and none of them; silent, the next one up takes over. A decision binds:
-the assignment it makes can be neither returned nor lapse. It is kept as a precedent for whoever edits the routing policy.
+The arbiter is the lowest supervisor common to all parties and none of them; silent or fallen away, the next one up takes over. A
+decision binds: the assignment it makes can be neither returned nor lapse. It is kept as a precedent for whoever edits the routing policy.
 """
 
 from __future__ import annotations
@@ -13,14 +13,23 @@ from libs.demand import AssignmentStatus, DemandState, Standing, Timing, require
 from libs.demand.deadlines import on_assignment
 from libs.demand.draft import Events
 from libs.directory import Network
-from libs.events import ArbitrationOpened, AssignmentArbitrated, Refused, Sealed
+from libs.events import ArbitrationOpened, AssignmentArbitrated, DeadlinesSet, Refused, Sealed
 from libs.events.demand import ArbitrationCause
+from services.router.availability import is_available
 from services.router.rules.holding import require_fit
 
 
 @dataclass(frozen=True, slots=True)
 class OpenArbitration:
     """One return more than the budget allows: the system hands the demand to the arbiter instead of routing it again."""
+
+    network: Network
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceArbiter:
+    """The arbiter's node is suspended, closed or out of force: the next one up that is there decides, at last the network's hub."""
 
     network: Network
     timing: Timing
@@ -76,6 +85,20 @@ def open_arbitration(state: DemandState, command: OpenArbitration) -> Events:
     if state.arbitration is not None:
         raise Refused("illegal_transition")
     return opened(state, command.network, command.timing, parties_of(state), "return_budget")
+
+
+def replace_arbiter(state: DemandState, command: ReplaceArbiter) -> Events:
+    """Nothing if the arbiter is there, or its time is up: keeping time moves it then. The time to decide runs on as promised."""
+    case, due, network, timing = state.arbitration, state.deadlines.get("arbitrate"), command.network, command.timing
+    if case is None or due is None or timing.at(state) >= due.at or is_available(network, case.arbiter, timing.now):
+        return ()
+    above = next_arbiter(network, case.arbiter, case.parties)
+    while above is not None and above != network.hub.id and not is_available(network, above, timing.now):
+        above = next_arbiter(network, above, case.parties)
+    if above is None:
+        return ()
+    moved = ArbitrationOpened(arbiter=above, parties=case.parties, cause="arbiter_unavailable")
+    return (moved, DeadlinesSet(clocks=state.clocks or timing.clocks.label, deadlines={"arbitrate": due}))
 
 
 def arbitrate(state: DemandState, command: ArbitrateAssignment) -> Events:

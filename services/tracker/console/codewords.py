@@ -85,6 +85,7 @@ CODES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "return_budget": ("退回次数已满", "it was returned too often"),
         "loop": ("节点间来回转办", "nodes passed it in a circle"),
         "silence": ("裁定逾期", "the arbiter kept silent"),
+        "arbiter_unavailable": ("裁定枢纽不在岗", "the arbiter is not available"),
     },
     "decline_reason": {
         "out_of_category": ("不属服务类别", "outside our category"),
@@ -274,6 +275,7 @@ CODES: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "OpenArbitration": ("提请裁定", "open arbitration"),
         "ArbitrateAssignment": ("裁定", "arbitrate"),
         "ReleaseHolder": ("收回派单", "release the holder"),
+        "ReplaceArbiter": ("改由上级裁定", "replace the arbiter"),
         "RequestAssistance": ("请求协办", "ask for assistance"),
         "AcceptAssistance": ("同意协办", "accept assistance"),
         "DeclineAssistance": ("谢绝协办", "decline assistance"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from libs.demand import AssignmentStatus, Status, next_due
-from libs.events import AssignmentAccepted, DeadlineMissed, DemandForwarded
+from libs.events import ArbitrationOpened, AssignmentAccepted, Deadline, DeadlineMissed, DeadlinesSet, DemandForwarded
 from libs.events.timer_stream import JetStreamTimers
 from tests.integration.router.town import NODES, Town, content, eventually, hurried
 
@@ -119,6 +121,23 @@ async def test_a_holder_that_is_suspended_loses_its_assignments_and_the_clocks_r
             assert (await town.names(demand)).count("AssignmentRecalled") == 1
         state = await town.state(demands[0])
         assert state.deadlines["resolve"] == promised
+
+
+async def test_an_arbiter_that_is_suspended_hands_on_to_the_hub_above_and_its_time_runs_on(town: Town) -> None:
+    await town.publish(content())
+    async with town.router():
+        demand = await town.submit()
+        await town.assigned(demand)
+        opened = ArbitrationOpened(arbiter="hub-haishu", parties=("win-one", "win-two"), cause="loop")
+        until = Deadline(at=datetime.now(UTC) + timedelta(hours=1))
+        promised = DeadlinesSet(clocks="ningbo/clocks/1/demo", deadlines={"arbitrate": until})
+        await town.append(demand, "ForwardAssignment", "loop", opened, promised)
+        gone = tuple(one.model_copy(update={"status": "suspended"}) if one.kind == "county_hub" else one for one in NODES)
+        await town.publish(content(gone), "r2")
+        await town.happens(demand, "ArbitrationOpened", 2)
+        state = await town.state(demand)
+        assert state.arbitration is not None
+        assert (state.arbitration.arbiter, state.deadlines["arbitrate"].at) == ("nb-hub", until.at)
 
 
 async def test_what_a_hub_that_fell_away_held_goes_on_and_the_last_one_keeps_it(town: Town) -> None:

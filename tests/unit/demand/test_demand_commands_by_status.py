@@ -29,7 +29,7 @@ from libs.events.testing import at, sealed
 from services.intake import domain as intake
 from services.router import domain as router
 from tests.unit.demand import situations as s
-from tests.unit.proof.town import SECOND_AT_HUB
+from tests.unit.proof.town import SECOND_AT_HUB, town
 
 Decide = Callable[[DemandState], Sequence[Event]]
 LATE = s.timing(s.march(31))
@@ -106,6 +106,7 @@ COMMANDS: dict[str, Decide] = {
     "ApproveErasure": by_router(router.ApproveErasure(SECOND_PERSON)),
     "KeepTime": by_router(router.KeepTime(s.NETWORK, LATE)),
     "ReleaseHolder": by_router(router.ReleaseHolder("a2", s.NOW)),
+    "ReplaceArbiter": by_router(router.ReplaceArbiter(town(frozenset({s.COUNTY_HUB})), s.NOW)),
     "OrderFollowUp": by_router(router.OrderFollowUp("sampled", s.NOW)),
     "SuggestDuplicates": by_router(router.SuggestDuplicates((Likeness(demand="older", score=80, reasons=("text",)),))),
     "ReceiveMerge": by_router(router.ReceiveMerge("younger")),
@@ -114,6 +115,7 @@ COMMANDS: dict[str, Decide] = {
 }
 PREPARED: dict[str, Sequence[Event]] = {
     "ArbitrateAssignment": (
+    "ReplaceArbiter": (ArbitrationOpened(arbiter=s.COUNTY_HUB, parties=(s.WINDOW,), cause="loop"), s.promise(arbitrate=s.march(2, 17, 30))),
         ArbitrationOpened(arbiter=s.HUB, parties=(s.WINDOW, s.SECOND), cause="return_budget"),
         s.promise(arbitrate=s.march(2, 17, 30)),
     ),
@@ -149,7 +151,7 @@ OF_AN_ASSIGNMENT = frozenset(
         "ResolveDemand",
     }
 )
-NOTHING_ELSEWHERE = frozenset({"KeepTime", "ReleaseHolder"})
+NOTHING_ELSEWHERE = frozenset({"KeepTime", "ReleaseHolder", "ReplaceArbiter"})
 """The system's: what has passed meanwhile is no refusal, there is nothing left to do."""
 NOTHING_TO_DO = frozenset(
     {
@@ -162,7 +164,10 @@ NOTHING_TO_DO = frozenset(
 
 
 def before(command: str, status: Status) -> Sequence[Event]:
-    return PREPARED.get(command, ()) if command != "ArbitrateAssignment" or status is Status.TRIAGE else ()
+IN_ARBITRATION = frozenset({"ArbitrateAssignment", "ReplaceArbiter"})
+
+
+    return PREPARED.get(command, ()) if command not in IN_ARBITRATION or status is Status.TRIAGE else ()
 
 
 def test_the_table_names_every_command_and_every_status() -> None:

@@ -157,6 +157,9 @@ def _merges(world: World, demand: str, state: DemandState) -> None:
 
 def _parts(world: World, demand: str, state: DemandState) -> None:
     for part in state.parts:
+        case = state.arbitration
+        if case is not None and case.arbiter in world.suspended:
+            assert case.arbiter == world.network.hub.id, "a suspended hub decides nothing but what nobody above it can"
         child = world.state(part.demand)
         assert child.parent == demand, "every part is a demand of its own, and knows its whole"
         if child.status is not None and not child.is_open:

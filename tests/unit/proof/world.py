@@ -154,6 +154,9 @@ class World:
             current = self.state(demand).current
             if current is not None and current.node in self.suspended:
                 yield self._release(demand, current.id)
+            case = self.state(demand).arbitration
+            if case is not None and case.arbiter in self.suspended:
+                yield self._replace_arbiter(demand)
 
     def settle(self) -> None:
         """Deliver everything, last things first, until nothing is left to do now."""
@@ -248,6 +251,15 @@ class World:
         self.execute(demand, "OrderFollowUp", f"follow-up/{self.serial}", lambda state: router.decide(state, command))
         if self.state(demand).follow_up is not FollowUp.NONE:
             assert not router.decide(self.state(demand), command)
+
+    def _replace_arbiter(self, demand: str) -> Message:
+        id = f"arbiter/{demand}/{len(self.lives[demand].commits)}"
+
+        def decide(world: World) -> Decide:
+            command = router.ReplaceArbiter(world.network, world.timing())
+            return lambda state: router.decide(state, command)
+
+        return Message(demand, "ReplaceArbiter", id, decide)
 
     def suggest(self, demand: str, like: str) -> None:
         """The router finds that two demands look alike; twice changes nothing."""

@@ -13,7 +13,10 @@ from libs.demand import INITIAL, OPEN, DemandState, Status, evolve, next_due
 from libs.directory import Directory, Network
 from libs.events import (
     Actor,
+    ArbitrationOpened,
     AssignmentReturned,
+    Deadline,
+    DeadlinesSet,
     DemandClosed,
     DemandMerged,
     DemandSplit,
@@ -165,6 +168,21 @@ async def test_a_holder_that_is_gone_is_released_once_and_its_promises_stay() ->
 
 
 async def test_after_one_return_too_many_an_arbiter_is_asked_and_nobody_is_assigned() -> None:
+async def test_an_arbiter_that_is_gone_is_followed_once_by_the_next_one_up() -> None:
+    bench = Bench()
+    opened = ArbitrationOpened(arbiter="county", parties=("win-one",), cause="loop")
+    promised = Deadline(at=NOW + timedelta(hours=1))
+    await bench.append("submit", submitted())
+    await bench.append("open", opened, DeadlinesSet(clocks="testnet/clocks/1", deadlines={"arbitrate": promised}))
+    network = network_of(node("win-one"), node("county", "county_hub", status="suspended"))
+    bench.directory = Directory(seq=8, networks={"testnet": network}, history={network.name: (network,)})
+    for released in (1, 0):
+        assert await bench.keeper.release([DEMAND], lambda network, node: node == "county") == released
+        state = await bench.state()
+        assert state.arbitration is not None
+        assert (state.arbitration.arbiter, state.deadlines["arbitrate"]) == ("nb-hub", promised)
+
+
     bench = Bench()
     await bench.append("submit", submitted())
     for number in range(1, 4):

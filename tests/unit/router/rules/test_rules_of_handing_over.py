@@ -317,6 +317,28 @@ def test_a_suspended_hub_arbitrates_nothing() -> None:
     assert next_arbiter(s.NETWORK, "gone", ()) == s.HUB
 
 
+DECIDES_TODAY = (e.OPENED, s.promise(arbitrate=s.march(2, 17, 30)))
+
+
+def test_an_arbiter_that_fell_away_is_followed_by_the_next_one_up_and_the_time_to_decide_runs_on() -> None:
+    given = s.assigned_demand(s.returned(), s.assigned(s.NEIGHBOUR, 2), s.returned(s.NEIGHBOUR, 2), DECIDES_TODAY)
+    command = router.ReplaceArbiter(town(frozenset({s.COUNTY_HUB})), s.NOW)
+    moved = ArbitrationOpened(arbiter=s.HUB, parties=e.OPENED.parties, cause="arbiter_unavailable")
+    decided = when(given, command).then(moved, DECIDES_TODAY[1])
+    assert decided.state.holder is not None
+    assert decided.state.holder.node == s.HUB
+    again = s.assigned_demand(s.returned(), s.assigned(s.NEIGHBOUR, 2), s.returned(s.NEIGHBOUR, 2), DECIDES_TODAY, decided.events)
+    when(again, replace(command, network=town(frozenset({s.COUNTY_HUB, s.HUB})))).then_nothing()
+
+
+def test_an_arbiter_is_not_replaced_while_it_is_there_nor_where_its_time_is_up() -> None:
+    """What is late is moved by keeping time, which tells the miss as well."""
+    given = s.assigned_demand(s.returned(), DECIDES_TODAY)
+    when(given, router.ReplaceArbiter(s.NETWORK, s.NOW)).then_nothing()
+    when(s.returned_demand(), router.ReplaceArbiter(town(frozenset({s.COUNTY_HUB})), s.NOW)).then_nothing()
+    when(given, router.ReplaceArbiter(town(frozenset({s.COUNTY_HUB})), s.timing(s.march(2, 17, 30)))).then_nothing()
+
+
 def test_a_window_cannot_reclassify_itself_out_of_a_demand() -> None:
     command = router.ReclassifyDemand("market", s.coordinator(s.WINDOW), s.NOW)
     when(s.assigned_demand(), command).then_refused("wrong_actor")
