@@ -235,10 +235,18 @@ _LIFE_CYCLE: Final = (
     _K(
         "second_person_needed",
         409,
-        "须由另一人发布",
+        "须由另一人办理",
         "A second person is needed",
-        "派单策略或时限规则的变更须先提请，再由另一人核发。",
-        "Rules in force change only when one person proposes and another one releases.",
+        "一人提请，另一人核准：规则变更、延期、删除个人信息均如此。",
+        "One person asks, another one decides: so it is with rules in force, extensions and erasure.",
+    ),
+    _K(
+        "policy_version_used",
+        409,
+        "版本号已用于其他内容",
+        "This version number stands for other content",
+        "派单策略或时限规则改动后，version 须大于以往各版；说明和时限只记版本号。",
+        "Changed routing or clocks need a greater version than any before: explanations and promises name nothing else.",
     ),
     _K(
         "policy_invalid",

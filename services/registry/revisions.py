@@ -11,7 +11,7 @@ from services.registry.domain import CheckedRevision
 def checked_revision(directory: Directory, network: str, revision: str, parts: int, wanted: str) -> CheckedRevision:
     """Return a staged revision once it is whole, sound and of the digest asked for, with the rules it changes.
 
-    Raises Refused(revision_incomplete, network_file_invalid).
+    Raises Refused(revision_incomplete, network_file_invalid, policy_version_used).
     """
     published = (earlier for earlier in directory.history.get(network, ()) if (earlier.revision, earlier.digest) == (revision, wanted))
     earlier = next(published, None)  # a way back: its parts were staged and checked when it was first published
@@ -20,8 +20,21 @@ def checked_revision(directory: Directory, network: str, revision: str, parts: i
         raise Refused("network_file_invalid", field="network")
     if earlier is None and digest(content) != wanted:
         raise Refused("network_file_invalid", field="digest")
+    _require_new_versions(directory, network, content)
     base, changes = directory.published.get(network), changed_rules(directory, network, content)
     return CheckedRevision(network, revision, wanted, parts, content.network.in_force_from, len(content.nodes), base, changes)
+
+
+def _require_new_versions(directory: Directory, network: str, content: NetworkContent) -> None:
+    """Rules that were never in force have a greater version than all that were: explanations and promises name the version only."""
+    past = [earlier.content for earlier in directory.history.get(network, ())]
+    rules = (
+        ("routing", content.routing, [earlier.routing for earlier in past]),
+        ("clocks", content.clocks, [earlier.clocks for earlier in past]),
+    )
+    for name, wanted, known in rules:
+        if known and wanted not in known and wanted.version <= max(one.version for one in known):
+            raise Refused("policy_version_used", field=f"{name}.version")
 
 
 def changed_rules(directory: Directory, network: str, content: NetworkContent) -> tuple[RuledSection, ...]:

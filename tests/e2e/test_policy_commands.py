@@ -27,14 +27,15 @@ def liandong(system: Machine, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
 
 
-def changed(folder: Path, old: str, new: str) -> Path:
+def changed(folder: Path, old: str, new: str, version: int = 2) -> Path:
     """The network's files with another routing policy."""
     copy = folder / "ningbo"
     shutil.copytree(NETWORK, copy)
     routing = copy / "routing.yaml"
     text = routing.read_text("utf-8")
     assert old in text
-    routing.write_text(text.replace(old, new), "utf-8")
+    assert "\nversion: 1\n" in text
+    routing.write_text(text.replace(old, new).replace("\nversion: 1\n", f"\nversion: {version}\n"), "utf-8")
     return copy
 
 
@@ -44,6 +45,9 @@ def in_force(outside: Outside) -> Any:
 
 def test_a_changed_policy_takes_effect_when_a_second_person_releases_it(system: Machine, outside: Outside, tmp_path: Path) -> None:
     before = in_force(outside)
+    unnumbered = liandong(system, "network", "apply", str(changed(tmp_path / "same", "return_budget: 2", "return_budget: 3", version=1)))
+    assert unnumbered.returncode == 1
+    assert "policy_version_used" in unnumbered.stderr
     proposed = liandong(system, "network", "apply", str(changed(tmp_path, "return_budget: 2", "return_budget: 3")))
     assert proposed.returncode == 3, proposed.stderr
     assert "liandong network release ningbo --revision" in proposed.stdout

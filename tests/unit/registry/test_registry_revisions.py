@@ -70,7 +70,7 @@ def changes(directory: Directory, content: NetworkContent) -> tuple[str, ...]:
 
 def test_the_rules_a_revision_changes_are_named() -> None:
     old = ningbo()
-    routing = old.routing.model_copy(update={"return_budget": old.routing.return_budget + 1})
+    routing = old.routing.model_copy(update={"version": old.routing.version + 1, "return_budget": old.routing.return_budget + 1})
     clocks = old.clocks.model_copy(update={"version": old.clocks.version + 1})
     renamed = old.model_copy(update={"nodes": (old.nodes[0].model_copy(update={"title_en": "renamed"}), *old.nodes[1:])})
     assert changes(in_force(old), old.model_copy(update={"routing": routing})) == ("routing",)
@@ -100,3 +100,49 @@ def test_what_waits_for_release_can_be_read_before() -> None:
     proposal = Proposal("ningbo", "r1", digest(ningbo()), len(sections), "person-one", ("routing",), 9)
     assert content_of(replace(directory, proposals={"ningbo": proposal}), "ningbo", "r1") == ningbo()
     assert content_of(in_force(ningbo()), "ningbo", "r0") == ningbo()
+
+
+def versioned(number: int, budget: int) -> NetworkContent:
+    routing = ningbo().routing.model_copy(update={"version": number, "return_budget": budget})
+    return ningbo().model_copy(update={"routing": routing})
+
+
+def after(*contents: NetworkContent) -> Directory:
+    """A directory in which these were in force one after another."""
+    history = tuple(Network(content, revision=f"p{seq}", seq=seq, digest=digest(content)) for seq, content in enumerate(contents, 1))
+    return Directory(networks={"ningbo": history[-1]}, history={"ningbo": history}, published={"ningbo": history[-1].digest})
+
+
+def verdict(directory: Directory, content: NetworkContent) -> str | None:
+    sections = to_sections(content)
+    waiting = replace(directory, staged={("ningbo", "r1"): dict(enumerate(sections, 1))})
+    try:
+        checked_revision(waiting, "ningbo", "r1", len(sections), digest(content))
+    except Refused as refused:
+        return f"{refused.code} {refused.field}"
+    return None
+
+
+def test_a_version_of_the_rules_stands_for_one_content_for_good() -> None:
+    """Explanations and promises name the version only."""
+    past = after(versioned(1, 2), versioned(3, 4), versioned(2, 2))
+    refused = "policy_version_used routing.version"
+    assert verdict(past, versioned(3, 5)) == refused
+    assert verdict(past, versioned(1, 5)) == refused
+    assert verdict(past, versioned(2, 5)) == refused
+    assert verdict(past, versioned(4, 5)) is None
+
+
+def test_rules_that_were_in_force_may_come_back_under_their_own_version() -> None:
+    past = after(versioned(1, 2), versioned(3, 4))
+    assert verdict(past, versioned(1, 2)) is None
+    assert verdict(past, versioned(3, 4)) is None
+    assert verdict(Directory(), versioned(1, 9)) is None
+
+
+def test_clocks_change_under_a_new_version_only() -> None:
+    longer = ningbo().clocks.model_copy(update={"applies_to": "open"})
+    same = ningbo().model_copy(update={"clocks": longer})
+    grown = ningbo().model_copy(update={"clocks": longer.model_copy(update={"version": longer.version + 1})})
+    assert verdict(after(ningbo()), same) == "policy_version_used clocks.version"
+    assert verdict(after(ningbo()), grown) is None
