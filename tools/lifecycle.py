@@ -212,9 +212,9 @@ def _node(state: DemandState, timing: Timing) -> Sequence[Command]:
 
 
 def _above(state: DemandState, timing: Timing) -> Sequence[Command]:
-    """The hub's coordinator; the bureau where the hub itself is looked at."""
+    """Another of the hub's coordinators than the one who handles; the bureau where the hub itself is looked at."""
     here = scene()
-    hub, bureau = here.standing("coordinator", here.network.hub.id), here.standing("bureau")
+    hub, bureau = here.standing("coordinator", here.network.hub.id, "above"), here.standing("bureau")
     at_desk = state.holder is not None and state.holder.node == here.network.hub.id
     above = bureau if at_desk else hub
     other = "market" if state.category != "market" else "quality"

@@ -3,7 +3,7 @@
 from libs.demand.deadlines import Timing, next_due, public_due
 from libs.demand.evolve import evolve
 from libs.demand.lifecycle import ALLOWED, require_allowed, require_assistance, require_current, require_files
-from libs.demand.standing import Standing, same_hands
+from libs.demand.standing import Standing, own_work, same_hands
 from libs.demand.state import (
     ENDED,
     HELD,
@@ -55,6 +55,7 @@ __all__ = [
     "Timing",
     "evolve",
     "next_due",
+    "own_work",
     "public_due",
     "require_allowed",
     "require_assistance",

@@ -101,13 +101,13 @@ _PROMISES: Final[frozenset[Limit]] = frozenset({"answer", "resolve"})
 
 def evolve(state: DemandState, event: Event, *, version: int, at: datetime) -> DemandState:
     """Return the state after one event. `version` and `at` are those of its commit."""
-    after = _folded(state, cast(DemandEvent, event), at)
+    after = _folded(state, cast(DemandEvent, event), version, at)
     if state.own_act is not None and after.own_act is state.own_act and not isinstance(event, _UNTOUCHED):
         return changed(after, own_act=None, at=at)
     return after if after.at is at else changed(after, at=at)
 
 
-def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
+def _folded(state: DemandState, fact: DemandEvent, version: int, at: datetime) -> DemandState:
     match fact:
         case DemandSubmitted():
             return _submitted(fact, at)
@@ -125,7 +125,7 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
         case ServiceRecorded():
             return changed(_answered(state, fact.assignment), services=state.services + 1)
         case DemandResolved():
-            return _resolved(state, fact, at)
+            return _resolved(state, fact, version, at)
         case DemandClassified():
             status = Status.TRIAGE if state.status is Status.SUBMITTED else state.status
             return changed(state, category=fact.category, classification=fact.classification, status=status)
@@ -205,6 +205,8 @@ def _folded(state: DemandState, fact: DemandEvent, at: datetime) -> DemandState:
             return changed(ended(state, Status.CLOSED, "follow_up"), outcome=fact.outcome)
         case FollowUpOrdered():
             return changed(state, follow_up=FollowUp.ORDERED)
+        case FollowUpRecorded() if fact.again:
+            return changed(state, unreached=state.unreached + 1)
         case FollowUpRecorded():
             return changed(state, follow_up=FollowUp.RECORDED, deadlines=deadlines_without(state, "follow_up"))
         case DemandRated():
@@ -284,7 +286,7 @@ def _answered(state: DemandState, assignment: str) -> DemandState:
     return changed(assignment_changed(state, assignment, answered=True), deadlines=deadlines_without(state, "answer"))
 
 
-def _resolved(state: DemandState, fact: DemandResolved, at: datetime) -> DemandState:
+def _resolved(state: DemandState, fact: DemandResolved, version: int, at: datetime) -> DemandState:
     own = marked(remembering(state, "resolve", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.RESOLVED)
     return changed(
         own,
@@ -294,6 +296,9 @@ def _resolved(state: DemandState, fact: DemandResolved, at: datetime) -> DemandS
         resolutions=state.resolutions + 1,
         resolved_by=fact.node,
         resolved_assignment=fact.assignment,
+        resolved_person=fact.person,
+        resolved_version=version,
+        hands=state.hands if fact.person is None else state.hands | {(fact.node, fact.person)},
         paused_since=None,
     )
 
@@ -307,6 +312,7 @@ def _reopened(state: DemandState, fact: DemandReopened, at: datetime) -> DemandS
         outcome=None,
         extension=Extension(),
         follow_up=FollowUp.NONE,
+        unreached=0,
         services=0,
     )
     held = state.assignment(fact.assignment or "")

@@ -58,6 +58,15 @@ class Standing:
         return self.role == "enterprise" or self.party == state.party
 
 
+def own_work(network: Network, state: DemandState) -> bool:
+    """Tell whether who submitted is who resolved: the node or its unit, that unit as a partner, or the very person (requirements A14)."""
+    if state.resolved_by is None:
+        return False
+    if same_hands(network, state.submitter_node, state.resolved_by) or state.party == state.resolved_person:
+        return True
+    return network.has(state.resolved_by) and network.node(state.resolved_by).operator == state.party
+
+
 def same_hands(network: Network, one: str | None, other: str | None) -> bool:
     """Tell whether two nodes are the same or have the same operating unit (requirements A14): nobody confirms its own work."""
     if one is None or other is None:

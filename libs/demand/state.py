@@ -123,11 +123,12 @@ class ExtensionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """The extension asked for, its span as in the clock pack, and how many were granted so far."""
+    """The extension asked for, its span as in the clock pack, how many were granted so far, and which person asked."""
 
     status: ExtensionStatus = ExtensionStatus.NONE
     span: str = ""
     granted: int = 0
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +245,10 @@ class DemandState:
     rated: int = 0
     resolved_by: str | None = None
     resolved_assignment: str | None = None
+    resolved_person: str | None = None
+    resolved_version: int = 0
+    hands: frozenset[tuple[str, str]] = frozenset()
+    unreached: int = 0
     follow_up: FollowUp = FollowUp.NONE
     outcome: str | None = None
     suggested: frozenset[str] = frozenset()

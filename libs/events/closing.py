@@ -19,7 +19,10 @@ OwnAct = Literal["accept", "return", "resolve"]
 
 
 class DemandResolved(Event):
-    """The node finished with a result and its evidence (办结). It counts as done only when confirmed, or closed as unconfirmed."""
+    """The node finished with a result and its evidence (办结). It counts as done only when confirmed, or closed as unconfirmed.
+
+    `person`: who did it, by pseudonymous id, so that nobody confirms or judges its own work.
+    """
 
     zh: ClassVar[str] = "{node}办结：{result}"
     en: ClassVar[str] = "{node} resolved the demand: {result}"
@@ -29,6 +32,7 @@ class DemandResolved(Event):
     result: ResolveResult
     note: Sealed
     evidence: tuple[str, ...] = ()
+    person: str | None = None
 
 
 class ResolutionConfirmed(Event):
@@ -85,7 +89,10 @@ class FollowUpOrdered(Event):
 
 
 class FollowUpRecorded(Event):
-    """A supervisor's call-back and what the enterprise said (评价，回访). `mismatch`: it contradicts what the node reported."""
+    """A supervisor's call-back and what the enterprise said (评价，回访). `mismatch`: it contradicts what the node reported.
+
+    `again`: nobody was reached, and somebody calls again.
+    """
 
     zh: ClassVar[str] = "{by}回访：{outcome}"
     en: ClassVar[str] = "{by} called back: {outcome}"
@@ -94,6 +101,7 @@ class FollowUpRecorded(Event):
     outcome: FollowUpOutcome
     mismatch: bool
     note: Sealed | None = None
+    again: Literal[True] | None = None
 
 
 class DemandRated(Event):

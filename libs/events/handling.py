@@ -116,7 +116,7 @@ class DemandResumed(Event):
 
 
 class ExtensionRequested(Event):
-    """The holder asked for more time (办理), `span` as in the clock pack, e.g. `5wd`."""
+    """The holder asked for more time (办理), `span` as in the clock pack, e.g. `5wd`. `person`: who asked, by pseudonymous id."""
 
     zh: ClassVar[str] = "{node}申请延期{span}"
     en: ClassVar[str] = "{node} asked for an extension of {span}"
@@ -125,6 +125,7 @@ class ExtensionRequested(Event):
     node: str
     span: str
     note: Sealed
+    person: str | None = None
 
 
 class ExtensionGranted(Event):

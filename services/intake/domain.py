@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from libs.demand import DemandState, Standing, Status, Timing, require_allowed, require_files, same_hands
+from libs.demand import DemandState, Standing, Status, Timing, own_work, require_allowed, require_files
 from libs.demand.deadlines import brought_forward, promised_again
 from libs.demand.draft import Draft, Events
 from libs.events import (
@@ -260,5 +260,5 @@ def _require(state: DemandState, by: Standing, command: str) -> None:
 
 
 def _require_independent(state: DemandState, by: Standing) -> None:
-    if same_hands(by.network, state.submitter_node, state.resolved_by):
+    if own_work(by.network, state):
         raise Refused("self_confirmation")

@@ -1,5 +1,5 @@
 """Which closed demands are called back (回访), and why: those closed by silence, a sample, the first of each node in a month, and what a
-node resolved that its own staff had submitted (requirements C16, A14).
+node resolved that its own staff, its operator or the very person had submitted (requirements C16, A14).
 
 The sample is drawn by checksum, so that drawing again draws the same. The firsts of a month are claimed in `router.follow_up_month`
 before anything is appended; who claimed a place and died is found there again.
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from libs.chassis.database import transaction
-from libs.demand import DemandState, Status, same_hands
+from libs.demand import DemandState, Status, own_work
 from libs.directory import Network
 from libs.events.closing import FollowUpReason
 
@@ -31,7 +31,7 @@ _TAKEN: Final = text("select count(*) from router.follow_up_month where network 
 def reason_of(demand: str, state: DemandState, network: Network) -> FollowUpReason | None:
     """Why a resolved or closed demand is called back whatever else happens that month; None if nothing speaks for it. Pure."""
     if state.status is Status.RESOLVED:
-        return "self_submitted" if same_hands(network, state.submitter_node, state.resolved_by) else None
+        return "self_submitted" if own_work(network, state) else None
     if state.outcome == "unconfirmed":
         return "unconfirmed"
     drawn = zlib.crc32(f"{demand}|{state.resolutions}".encode()) % 100

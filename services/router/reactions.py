@@ -56,7 +56,7 @@ def owed(state: DemandState) -> list[Owed]:
     if state.parent is not None and state.status is not None:
         found.append(Owed("part", "runs" if state.is_open else state.status))
     if state.status in (Status.RESOLVED, Status.CLOSED) and state.follow_up is FollowUp.NONE and state.resolved_by and not state.erased:
-        found.append(Owed("follow_up", f"{state.status}:{state.resolutions}"))
+        found.append(Owed("follow_up", f"{state.status}:{_resolution(state)}"))
     return found
 
 
@@ -150,7 +150,7 @@ class Reactions:
         reason = await self._follow_ups.reason(case.demand, state, network)
         if reason is not None:
             command = OrderFollowUp(reason, Timing(self._now(), network.clocks(state.sample)))
-            await self._run(case.demand, command, f"resolution:{state.resolutions}", case.fold)
+            await self._run(case.demand, command, f"resolution:{_resolution(state)}", case.fold)
 
     async def _load(self, demand: str) -> Fold[DemandState]:
         return await load_fold(self._store, demand_subject(demand), INITIAL, evolve)
@@ -171,6 +171,11 @@ class Reactions:
             raise Unavailable(f"{demand} changes faster than it is told")
         else:
             raise result
+
+
+def _resolution(state: DemandState) -> str:
+    """Which resolution a call-back is about: one taken back and made again is another, though it counts the same."""
+    return f"{state.resolutions}:{state.resolved_version}"
 
 
 def _news(part: str, state: DemandState) -> CompletePart | ReopenPart:

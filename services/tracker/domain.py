@@ -196,7 +196,7 @@ def _folded(row: DemandRow, fact: DemandEvent, at: datetime) -> DemandRow:
         case FollowUpOrdered():
             return row.but(follow_up="ordered")
         case FollowUpRecorded():
-            return row.but(follow_up="recorded", mismatches=row.mismatches + fact.mismatch)
+            return row.but(follow_up=row.follow_up if fact.again else "recorded", mismatches=row.mismatches + fact.mismatch)
         case ComplaintRaised():
             return row.but(complaints_open=row.complaints_open + 1)
         case ComplaintVerified():

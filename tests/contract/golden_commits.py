@@ -27,6 +27,8 @@ from libs.events import (
     DemandWithdrawn,
     Event,
     Explanation,
+    ExtensionRequested,
+    FollowUpRecorded,
     NetworkRevisionProposed,
     NetworkRevisionPublished,
     NetworkRevisionStaged,
@@ -67,7 +69,7 @@ EXPLANATION = Explanation(
     excluded={"territory": 90, "category": 800},
     classification=CLASSIFICATION,
 )
-__all__ = ["DEMAND", "GOLDEN", "GROWN", "KEYS", "commit_of"]
+__all__ = ["DEMAND", "GOLDEN", "KEYS", "commit_of"]
 
 EVENTS: tuple[Event, ...] = (
     *LIFE,
@@ -167,8 +169,23 @@ GROWN: tuple[Event, ...] = (
     DemandResolved(
         assignment=ASSIGNMENT, node=NODE, result="solved", note=sealed(DemandResolved, "note", "样例：已办结"), evidence=("f1", "f2")
     ),
+    ExtensionRequested(
+        assignment="a1", node=NODE, span="5wd", note=sealed(ExtensionRequested, "note", "样例：需要更多时间"), person="person-sample"
+    ),
+    FollowUpRecorded(by=NODE, outcome="unreachable", mismatch=False, note=sealed(FollowUpRecorded, "note", "样例：无人接听"), again=True),
 )
 """Events whose schema took optional members after it was released: the released form is read for ever, this one is written now."""
+GROWN_TWICE: tuple[Event, ...] = (
+    DemandResolved(
+        assignment=ASSIGNMENT,
+        node=NODE,
+        result="solved",
+        note=sealed(DemandResolved, "note", "样例：已办结"),
+        evidence=("f1", "f2"),
+        person="person-sample",
+    ),
+)
+"""Events that took members once more."""
 SM3 = (DemandSupplemented, ProgressReported)
 
 
@@ -189,7 +206,9 @@ def commit_of(event: Event) -> Commit:
 
 DEMAND_EVENTS = frozenset(cls.__name__ for cls in get_args(DemandEvent))
 
-GOLDEN: dict[str, Commit] = {f"{event.name()}.v{event.schema_version}": commit_of(event) for event in EVENTS} | {
-    f"{event.name()}.v{event.schema_version}.grown": commit_of(event) for event in GROWN
-}
-"""Golden commits by the name of their file."""
+GOLDEN: dict[str, Commit] = (
+    {f"{event.name()}.v{event.schema_version}": commit_of(event) for event in EVENTS}
+    | {f"{event.name()}.v{event.schema_version}.grown": commit_of(event) for event in GROWN}
+    | {f"{event.name()}.v{event.schema_version}.grown.twice": commit_of(event) for event in GROWN_TWICE}
+)
+"""Golden commits by the name of their file; a longer name is a later form."""

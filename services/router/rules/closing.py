@@ -6,7 +6,7 @@ What the enterprise itself says (confirm, dispute, rate, complain, ask to reopen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from libs.demand import ComplaintStatus, DemandState, FollowUp, Standing, Status, Timing, require_allowed, require_files, same_hands
 from libs.demand.draft import Draft, Events
@@ -27,6 +27,9 @@ from libs.events import (
 )
 from libs.events.closing import FollowUpOutcome, FollowUpReason, ResolveResult
 from services.router.rules.holding import held
+
+MOST_CALLS: Final = 3
+"""Calls that nobody answers before a call-back counts as made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,9 @@ def resolve(state: DemandState, command: ResolveDemand) -> Events:
     if not (("file" in fits and shown) or ("service" in fits and state.services)):
         raise Refused("evidence_missing", field="evidence")
     timing = command.timing
-    resolved = DemandResolved(assignment=found.id, node=found.node, result=command.result, note=command.note, evidence=command.evidence)
+    resolved = DemandResolved(
+        assignment=found.id, node=found.node, result=command.result, note=command.note, evidence=command.evidence, person=command.by.party
+    )
     return (resolved, timing.set({"confirm": timing.after(timing.at(state), timing.clocks.rules.confirm)}))
 
 
@@ -132,7 +137,7 @@ def record_follow_up(state: DemandState, command: RecordFollowUp) -> Events:
     by = command.by.node or "bureau"
     draft = Draft(state, command.timing)
     if state.status is Status.RESOLVED:
-        draft.add(FollowUpRecorded(by=by, outcome=command.outcome, mismatch=command.outcome == "disputed", note=command.note))
+        draft.add(recorded)
         if command.outcome == "confirmed":
             draft.add(ResolutionConfirmed(by="call_back", node=by), DemandClosed(outcome="confirmed", by=by))
             draft.open_reopening_term()
@@ -140,12 +145,13 @@ def record_follow_up(state: DemandState, command: RecordFollowUp) -> Events:
             if command.note is None:
                 raise Refused("missing_field", field="note")
             draft.add(ResolutionDisputed(by="call_back", note=command.note))
+    mismatch, again = command.outcome == "disputed", command.outcome == "unreachable" and state.unreached + 1 < MOST_CALLS
+    recorded = FollowUpRecorded(by=by, outcome=command.outcome, mismatch=mismatch, note=command.note, again=again or None)
             draft.add(draft.timing.set({"dispute": draft.timing.after(draft.at, draft.timing.clocks.rules.dispute)}))
         return draft.done()
     if state.follow_up is FollowUp.RECORDED:
         raise Refused("follow_up_recorded_already")
-    mismatch = command.outcome == "disputed"
-    draft.add(FollowUpRecorded(by=by, outcome=command.outcome, mismatch=mismatch, note=command.note))
+    draft.add(recorded)
     until = state.deadlines.get("reopen")
     if mismatch and until is not None and draft.at <= until.at:
         return draft.reopen("call_back", same_node=True, by=by, note=command.note).done()
@@ -165,7 +171,7 @@ def order_follow_up(state: DemandState, command: OrderFollowUp) -> Events:
 
 
 def decide_complaint(state: DemandState, command: DecideComplaint) -> Events:
-    """Only somebody above the node complained about, and once."""
+    """Only somebody above the node complained about, once, and nobody who resolved the demand for it."""
     require_allowed(state, "DecideComplaint")
     found = state.complaint(command.complaint)
     if found is None:
@@ -180,6 +186,8 @@ def decide_complaint(state: DemandState, command: DecideComplaint) -> Events:
 def request_erasure(state: DemandState, command: RequestErasure) -> Events:
     """Of an ended demand only; the hub or the bureau."""
     require_allowed(state, "RequestErasure")
+    if (found.node, command.by.party) in state.hands:
+        raise Refused("self_confirmation")
     _require_hub(command.by)
     if state.parent is not None:
         raise Refused("erase_the_whole")  # a part is sealed under the key of the whole
@@ -202,10 +210,10 @@ def approve_erasure(state: DemandState, command: ApproveErasure) -> Events:
 
 
 def _require_independent(state: DemandState, by: Standing) -> None:
-    """Above who resolved it, and not in the same hands."""
+    """Above who resolved it, not in the same hands, and not the same person."""
     resolved_by = state.resolved_by or state.desk
     by.require_supervises(resolved_by)
-    if same_hands(by.network, by.node, resolved_by):
+    if same_hands(by.network, by.node, resolved_by) or by.party == state.resolved_person:
         raise Refused("self_confirmation")
 
 

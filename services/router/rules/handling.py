@@ -218,7 +218,7 @@ def request_extension(state: DemandState, command: RequestExtension) -> Events:
         raise Refused("extension_too_late")
     if calendar.after(due.at, command.span) > calendar.after(due.at, rule.most) or command.span.amount == 0:
         raise Refused("extension_too_long", field="span")
-    return (ExtensionRequested(assignment=found.id, node=found.node, span=str(command.span), note=command.note),)
+    return (ExtensionRequested(assignment=found.id, node=found.node, span=str(command.span), note=command.note, person=command.by.party),)
 
 
 def decide_extension(state: DemandState, command: DecideExtension) -> Events:
@@ -228,6 +228,8 @@ def decide_extension(state: DemandState, command: DecideExtension) -> Events:
     current = state.current
     if state.extension.status is not ExtensionStatus.REQUESTED or current is None:
         raise Refused("no_extension_pending")
+    if state.extension.person == command.by.party:
+        raise Refused("second_person_needed")
     if not command.granted:
         if command.note is None:
             raise Refused("missing_field", field="note")

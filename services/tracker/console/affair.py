@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from markupsafe import Markup
 
-from libs.demand import ALLOWED, INITIAL, DemandState, Status, evolve, same_hands
+from libs.demand import ALLOWED, INITIAL, DemandState, Status, evolve, own_work
 from libs.directory import Network
 from libs.events import (
     CompletionRequested,
@@ -106,7 +106,7 @@ def called_back(state: DemandState, network: Network | None) -> bool:
     """Tell whether only a call-back confirms: who submitted is who handled."""
     if network is None:
         return state.submitter_node is not None and state.submitter_node == state.resolved_by
-    return same_hands(network, state.submitter_node, state.resolved_by)
+    return own_work(network, state)
 
 
 def named_nodes(state: DemandState) -> tuple[str, ...]:

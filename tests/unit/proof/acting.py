@@ -109,7 +109,6 @@ def plausible(world: World, state: DemandState, command: str) -> Sequence[Person
         return [CLERKS[node], COORDINATORS[node]]
     if command in ("RequestErasure", "ApproveErasure"):
         return [COORDINATORS[HUB], SECOND_AT_HUB, BUREAU]
-    above = [COORDINATORS[one.id] for one in world.network.path_up(node)[1:]]
     return [*above, BUREAU, COORDINATORS[node]]
 
 

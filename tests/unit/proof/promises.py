@@ -6,20 +6,26 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from libs.demand import HELD, OPEN, PAUSED, AssignmentStatus, DemandState, Status, next_due, same_hands
+from libs.demand import HELD, OPEN, PAUSED, AssignmentStatus, DemandState, Status, next_due, own_work, same_hands
 from libs.demand.deadlines import NET
 from libs.demand.lifecycle import HANDLING
 from libs.demand.state import ASSISTING
 from libs.directory import Network
 from libs.events import (
+    ComplaintDismissed,
+    ComplaintVerified,
     DeadlinesSet,
     DemandAssigned,
+    DemandClosed,
     DemandCorrected,
     DemandEvent,
     DemandRated,
     DemandReopened,
+    DemandResolved,
     DemandResumed,
     ExtensionGranted,
+    ExtensionRefused,
+    ExtensionRequested,
     FollowUpRecorded,
     ResolutionConfirmed,
 )
@@ -92,10 +98,11 @@ def of_commit(network: Network, before: DemandState, events: Sequence[DemandEven
             assert fresh, "routing passes over who returned it, was silent or was overruled"
         if isinstance(event, DemandRated):
             assert event.resolution > before.rated, "one rating per resolution"
-            assert not same_hands(network, before.submitter_node, before.resolved_by), "nobody rates its own work"
+            assert not own_work(network, before), "nobody rates its own work"
         if isinstance(event, ResolutionConfirmed):
             _independent(network, before, event, by)
         if isinstance(event, FollowUpRecorded):
+        _two_persons(before, event, by)
             assert by is not None, "a person calls back"
             assert not same_hands(network, by.node, before.resolved_by), "nobody calls back on its own work"
         if isinstance(event, DeadlinesSet):
@@ -109,13 +116,31 @@ def _independent(network: Network, before: DemandState, event: ResolutionConfirm
     assert by is not None, "a person confirms"
     if event.by == "enterprise":
         assert by.role == "enterprise", "the enterprise confirms through its own link"
-        assert not same_hands(network, before.submitter_node, before.resolved_by), "nobody confirms its own work"
+        assert not own_work(network, before), "nobody confirms its own work"
     else:
         assert by.node != before.resolved_by, "a call-back comes from above"
         assert not same_hands(network, by.node, before.resolved_by), "nobody confirms its own work"
 
 
 def of_time(state: DemandState, at: datetime, again: Sequence[DemandEvent]) -> None:
+def _two_persons(before: DemandState, event: DemandEvent, by: Person | None) -> None:
+    """Who did or asked for something is known by name, and judges nothing of it."""
+    party = by.party if by is not None else None
+    match event:
+        case DemandResolved() | ExtensionRequested():
+            assert event.person == party, "who did it is written down"
+        case ExtensionGranted() | ExtensionRefused():
+            assert before.extension.person != party, "nobody decides what it asked for itself"
+        case FollowUpRecorded():
+            assert before.resolved_person != party, "nobody calls back on its own work"
+        case DemandClosed(outcome="dispute_rejected") | DemandReopened(cause="dispute_upheld"):
+            assert before.resolved_person != party, "nobody judges its own work"
+        case ComplaintVerified() | ComplaintDismissed():
+            assert (event.node, party) not in before.hands, "nobody judges its own work"
+        case _:
+            pass
+
+
     """Once time was kept, it is kept."""
     assert not again, "keeping time twice at one moment does nothing"
     due = next_due(state)

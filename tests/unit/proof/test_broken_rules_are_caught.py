@@ -85,8 +85,12 @@ def assignments_come_without_a_deadline(patch: pytest.MonkeyPatch) -> None:
 
 
 def everybody_judges_its_own_work(patch: pytest.MonkeyPatch) -> None:
-    for module in (intake, closing):
-        patch.setattr(module, "same_hands", lambda network, one, other: False)
+    patch.setattr(intake, "own_work", lambda network, state: False)
+    patch.setattr(closing, "same_hands", lambda network, one, other: False)
+
+
+def what_one_person_did_it_judges(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(closing, "_require_independent", lambda state, by: by.require_supervises(state.resolved_by or state.desk))
 
 
 def a_party_arbitrates(patch: pytest.MonkeyPatch) -> None:
@@ -149,6 +153,7 @@ BROKEN: dict[Break, str] = {
     taking_back_leaves_two_holders: "exactly the current assignment is held",
     assignments_come_without_a_deadline: "keeping time twice|look at once",
     everybody_judges_its_own_work: "nobody (confirms|rates|calls back on) its own work",
+    what_one_person_did_it_judges: "nobody (judges|calls back on|confirms) its own work",
     a_party_arbitrates: "a party never arbitrates",
     a_merge_outlives_the_older_demand: "what ended without an answer|busy for ever",
     ended_parts_are_forgotten: "which parts have ended",

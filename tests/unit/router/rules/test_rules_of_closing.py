@@ -39,7 +39,7 @@ def when(given: e.Situation, command: router.Command) -> Decided[DemandState]:
 
 
 def resolved(*evidence: str) -> DemandResolved:
-    return DemandResolved(assignment="a1", node=s.WINDOW, result="solved", note=N, evidence=evidence)
+    return DemandResolved(assignment="a1", node=s.WINDOW, result="solved", note=N, evidence=evidence, person=WINDOW.party)
 
 
 def disputed() -> e.Situation:
@@ -122,7 +122,7 @@ def test_a_call_back_before_closing_disputes_and_a_supervisor_decides() -> None:
 
 
 def test_nobody_answering_changes_nothing_but_the_record() -> None:
-    unreachable = FollowUpRecorded(by=s.COUNTY_HUB, outcome="unreachable", mismatch=False)
+    unreachable = FollowUpRecorded(by=s.COUNTY_HUB, outcome="unreachable", mismatch=False, again=True)
     decided = when(s.resolved_demand(), router.RecordFollowUp("unreachable", COUNTY, s.NOW)).then(unreachable)
     assert decided.state.status is Status.RESOLVED
     when(s.closed_demand(), router.RecordFollowUp("unreachable", COUNTY, s.NOW)).then(unreachable)

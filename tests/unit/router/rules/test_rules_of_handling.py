@@ -114,7 +114,7 @@ def test_a_resumed_demand_has_exactly_the_time_left_that_it_had(by: Standing) ->
 
 def test_an_extension_is_asked_for_and_granted_from_where_the_deadline_stood() -> None:
     command = router.RequestExtension("a1", Span(10, "wd"), WINDOW, s.NOW, N)
-    when(s.accepted_demand(), command).then(ExtensionRequested(assignment="a1", node=s.WINDOW, span="10wd", note=N))
+    when(s.accepted_demand(), command).then(ExtensionRequested(assignment="a1", node=s.WINDOW, span="10wd", note=N, person=WINDOW.party))
     when(e.extension_asked(), router.DecideExtension(True, COUNTY, s.NOW)).then(
         ExtensionGranted(assignment="a1", by=s.COUNTY_HUB), s.promise(resolve=s.march(16, 17, 30), warn=s.march(13, 17, 30))
     )
