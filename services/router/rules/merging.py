@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from libs.demand import DemandState, Standing, Status, Timing, require_allowed
+from libs.demand import WORKING, DemandState, Standing, Status, Timing, require_allowed
 from libs.demand.draft import Draft, Events
 from libs.events import (
     AssignmentRecalled,
@@ -111,7 +111,11 @@ def suggest(state: DemandState, command: SuggestDuplicates) -> Events:
 
 
 def merge(state: DemandState, command: MergeDemand) -> Events:
-    """Whoever may act for the holder decides. The older one must be open, and the same enterprise's."""
+    """Whoever may act for the holder decides. The older one must still be worked on, and the same enterprise's.
+
+    So that nobody rids itself of a demand by merging it, the holder itself merges only what was suggested (重复); whatever else, who stands
+    above it, or the desk what lies there.
+    """
     require_allowed(state, "MergeDemand")
     assert state.holder is not None
     command.by.require_acts_for(state.holder.node)
@@ -122,10 +126,14 @@ def merge(state: DemandState, command: MergeDemand) -> Events:
         raise Refused("merge_other_enterprise", field="into")
     if not is_older(target, command.into, state, command.demand):
         raise Refused("merge_into_younger", field="into")
-    if not target.is_open:
+    if target.status not in WORKING:
         raise Refused("merge_target_ended", field="into")
     if state.parts or state.parent is not None:
         raise Refused("merge_of_parts")
+    suggested = command.into in state.suggested or command.demand in target.suggested
+    at_desk = state.holder.node == state.desk
+    if not (suggested or at_desk or command.by.supervises(state.holder.node)):
+        raise Refused("merge_not_suggested")
     draft = Draft(state, command.timing).resume("holder_changed")
     current = draft.state.current
     if current is not None:

@@ -105,6 +105,11 @@ def plausible(world: World, state: DemandState, command: str) -> Sequence[Person
     node = state.holder.node if state.holder is not None else state.resolved_by or state.desk
     if command == "TakeBackAct" and state.own_act is not None:
         return [CLERKS[state.own_act.node]]
+    if command in ("RequestExtension", "ResolveDemand"):
+        return [CLERKS[node], COORDINATORS[node], COORDINATORS[HUB]]
+    above = [COORDINATORS[one.id] for one in world.network.path_up(node)[1:]]
+    if command == "MergeDemand":
+        return [CLERKS[node], COORDINATORS[node], *above]
     if command in NODE_SIDE:
         return [CLERKS[node], COORDINATORS[node]]
     if command in ("RequestErasure", "ApproveErasure"):

@@ -20,12 +20,15 @@ from libs.events import (
     DemandWithdrawn,
     ErasureRequested,
     EvidenceAttached,
+    DuplicateSuggested,
     ExtensionGranted,
     ExtensionRequested,
     FollowUpRecorded,
     PersonalDataErased,
     SplitPart,
     SupervisionClosed,
+    Likeness,
+    PartCompleted,
     SupervisionOpened,
 )
 from libs.events.testing import Given, at, sealed
@@ -148,6 +151,10 @@ def a_part_withdrawn() -> Situation:
 def older(**other: object) -> DemandState:
     """A demand of the same enterprise, an hour older."""
     return s.DEMAND.given(s.submitted().model_copy(update={"received_at": at(-3600), **other})).state
+
+def alike(demand: str = "older") -> DuplicateSuggested:
+    return DuplicateSuggested(suggestions=(Likeness(demand=demand, score=80, reasons=("text",)),))
+
 
 
 def older_withdrawn() -> DemandState:

@@ -112,6 +112,7 @@ TOGETHER = (
     Case("merge_other_enterprise", ACCEPTED, replace(MERGE, target=s.DEMAND.given().state), "into"),
     Case("merge_into_younger", ACCEPTED, replace(MERGE, target=e.older(received_at=at(3600))), "into"),
     Case("merge_target_ended", ACCEPTED, replace(MERGE, target=e.older_withdrawn()), "into"),
+    Case("merge_not_suggested", ACCEPTED, MERGE),
     Case("merge_of_parts", e.a_part, MERGE),
     Case("merge_of_parts", e.split_up, MERGE),
     Case("split_already", e.split_up, SPLIT),

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from libs.demand import AssistanceStatus, DemandState, Standing, Status
+from libs.demand.changing import changed
 from libs.directory import Span
 from libs.events import (
     AssignmentRecalled,
@@ -191,7 +192,7 @@ def test_assistance_is_declined_with_a_reason_and_asked_of_the_same_node_again()
 
 
 def test_the_younger_is_merged_into_the_older_and_taken_from_its_node() -> None:
-    when(s.accepted_demand(), router.MergeDemand("younger", "older", e.older(), WINDOW, s.NOW, N)).then(
+    when(s.accepted_demand(e.alike()), router.MergeDemand("younger", "older", e.older(), WINDOW, s.NOW, N)).then(
         AssignmentRecalled(assignment="a1", node=s.WINDOW, reason="merged"), DemandMerged(into="older", by=WINDOW.party, note=N)
     )
     when(s.submitted_demand(), router.MergeDemand("younger", "older", e.older(), HUB, s.NOW)).then(DemandMerged(into="older", by=HUB.party))
@@ -199,13 +200,13 @@ def test_the_younger_is_merged_into_the_older_and_taken_from_its_node() -> None:
 
 def test_of_two_demands_of_one_moment_the_ids_tell_which_is_older() -> None:
     here, there = s.assigned_demand(), s.assigned_demand()
-    assert when(here, router.MergeDemand("b", "a", there.state, WINDOW, s.NOW)).error is None
+    assert when(here, router.MergeDemand("b", "a", there.state, COUNTY, s.NOW)).error is None
     when(there, router.MergeDemand("a", "b", here.state, WINDOW, s.NOW)).then_refused("merge_into_younger")
 
 
 def test_a_pause_ends_before_a_merge_so_that_the_promises_it_keeps_are_right() -> None:
     paused = s.standing(Status.AWAITING_ENTERPRISE)
-    decided = when(paused, router.MergeDemand("younger", "older", e.older(), WINDOW, s.timing(s.march(3))))
+    decided = when(paused, router.MergeDemand("younger", "older", e.older(), COUNTY, s.timing(s.march(3))))
     assert [event.name() for event in decided.events] == ["DemandResumed", "DeadlinesSet", "AssignmentRecalled", "DemandMerged"]
     assert decided.state.deadlines["resolve"].at > paused.state.deadlines["resolve"].at
 
@@ -222,6 +223,32 @@ def test_a_merge_is_undone_by_a_person_or_because_the_older_has_ended() -> None:
     ended = DemandUnmerged(into="older", reason="target_ended")
     assert when(merged, router.UnmergeDemand("target_ended", None)).then(ended).state.waits_for_routing
     when(merged, router.UnmergeDemand("target_ended", None, "older")).then(ended)
+
+@pytest.mark.parametrize("by", [COUNTY, HUB])
+def test_what_nobody_suggested_is_merged_by_who_stands_above_the_holder(by: Standing) -> None:
+    merge = router.MergeDemand("younger", "older", e.older(), WINDOW, s.NOW)
+    when(s.accepted_demand(), merge).then_refused("merge_not_suggested")
+    when(s.accepted_demand(e.alike("another")), merge).then_refused("merge_not_suggested")
+    assert when(s.accepted_demand(), replace(merge, by=by)).error is None
+    told = s.DEMAND.given(s.submitted().model_copy(update={"received_at": at(-3600)}), e.alike("younger")).state
+    assert when(s.accepted_demand(), replace(merge, target=told)).error is None
+
+
+def test_a_county_hub_needs_the_hub_above_it_and_the_desk_decides_about_what_lies_on_it() -> None:
+    merge = router.MergeDemand("younger", "older", e.older(), COUNTY, s.NOW)
+    given = s.DEMAND.given(s.submitted(), (s.assigned(s.COUNTY_HUB, path="lowest_hub"), s.ON_ASSIGNMENT))
+    when(given, merge).then_refused("merge_not_suggested")
+    assert when(given, replace(merge, by=HUB)).error is None
+    assert when(e.desk_holds(), replace(merge, by=s.clerk(s.HUB))).error is None
+
+
+@pytest.mark.parametrize("status", [Status.RESOLVED, Status.DISPUTED, Status.CLOSED, Status.MERGED])
+def test_nothing_is_merged_into_what_nobody_works_on_any_more(status: Status) -> None:
+    older = changed(s.standing(status).state, submitted_at=at(-3600))
+    when(s.accepted_demand(e.alike()), router.MergeDemand("younger", "older", older, WINDOW, s.NOW)).then_refused(
+        "merge_target_ended", field="into"
+    )
+
 
 
 def test_news_of_an_end_that_comes_late_undoes_no_other_merge() -> None:
