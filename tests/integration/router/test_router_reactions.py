@@ -19,6 +19,7 @@ from libs.events import (
     DemandWithdrawn,
     DuplicateSuggested,
     FollowUpOrdered,
+    Likeness,
     MergeReceived,
     ResolutionConfirmed,
     Sealed,
@@ -78,6 +79,8 @@ async def test_a_person_merges_only_into_what_it_may_know(town: Town) -> None:
         for into in (hidden, "ningbo-t1-0000000000000000"):
             answer = await post(clerk, f"/v1/demands/{younger}/merge", {"into": into})
             assert (answer.status_code, answer.json()["code"]) == (404, "demand_not_found")
+        likes = (Likeness(demand=older, score=80, reasons=("text",)),)
+        await town.append(younger, "SuggestDuplicates", "likes", DuplicateSuggested(suggestions=likes))
         answer = await post(clerk, f"/v1/demands/{younger}/merge", {"into": older})
         assert (answer.status_code, answer.json()["status"]) == (201, "merged")
 
