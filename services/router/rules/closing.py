@@ -93,9 +93,18 @@ class RequestErasure:
 
 @dataclass(frozen=True, slots=True)
 class ApproveErasure:
-    """Another person approves; the shell has made the destruction durable before this is decided."""
+    """Another person approves; the router carries it out once it is decided. `running`: parts found open, heard of or not."""
 
     by: Standing
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EraseWithWhole:
+    """The system carries out on a part what two persons ordered for its whole: both are sealed under one key."""
+
+    requested_by: str
+    approved_by: str
 
 
 def resolve(state: DemandState, command: ResolveDemand) -> Events:
@@ -136,6 +145,8 @@ def record_follow_up(state: DemandState, command: RecordFollowUp) -> Events:
     _require_independent(state, command.by)
     by = command.by.node or "bureau"
     draft = Draft(state, command.timing)
+    mismatch, again = command.outcome == "disputed", command.outcome == "unreachable" and state.unreached + 1 < MOST_CALLS
+    recorded = FollowUpRecorded(by=by, outcome=command.outcome, mismatch=mismatch, note=command.note, again=again or None)
     if state.status is Status.RESOLVED:
         draft.add(recorded)
         if command.outcome == "confirmed":
@@ -145,8 +156,6 @@ def record_follow_up(state: DemandState, command: RecordFollowUp) -> Events:
             if command.note is None:
                 raise Refused("missing_field", field="note")
             draft.add(ResolutionDisputed(by="call_back", note=command.note))
-    mismatch, again = command.outcome == "disputed", command.outcome == "unreachable" and state.unreached + 1 < MOST_CALLS
-    recorded = FollowUpRecorded(by=by, outcome=command.outcome, mismatch=mismatch, note=command.note, again=again or None)
             draft.add(draft.timing.set({"dispute": draft.timing.after(draft.at, draft.timing.clocks.rules.dispute)}))
         return draft.done()
     if state.follow_up is FollowUp.RECORDED:
@@ -177,6 +186,8 @@ def decide_complaint(state: DemandState, command: DecideComplaint) -> Events:
     if found is None:
         raise NotFound("complaint_not_found")
     command.by.require_supervises(found.node)
+    if (found.node, command.by.party) in state.hands:
+        raise Refused("self_confirmation")
     if found.status is not ComplaintStatus.RAISED:
         raise Refused("illegal_transition")
     event = ComplaintVerified if command.verified else ComplaintDismissed
@@ -186,8 +197,6 @@ def decide_complaint(state: DemandState, command: DecideComplaint) -> Events:
 def request_erasure(state: DemandState, command: RequestErasure) -> Events:
     """Of an ended demand only; the hub or the bureau."""
     require_allowed(state, "RequestErasure")
-    if (found.node, command.by.party) in state.hands:
-        raise Refused("self_confirmation")
     _require_hub(command.by)
     if state.parent is not None:
         raise Refused("erase_the_whole")  # a part is sealed under the key of the whole
@@ -199,14 +208,24 @@ def request_erasure(state: DemandState, command: RequestErasure) -> Events:
 
 
 def approve_erasure(state: DemandState, command: ApproveErasure) -> Events:
-    """Two persons: who asked cannot approve."""
+    """Two persons: who asked cannot approve. A part that runs again meanwhile still needs the key."""
     require_allowed(state, "ApproveErasure")
     _require_hub(command.by)
+    if command.running or any(part.ended is None for part in state.parts):
+        raise Refused("parts_not_ended")
     if state.erasure_asked_by is None:
         raise Refused("erasure_not_requested")
     if state.erasure_asked_by == command.by.party:
         raise Refused("second_person_needed")
     return (PersonalDataErased(requested_by=state.erasure_asked_by, approved_by=command.by.party, key=state.key_id),)
+
+
+def erase_with_whole(state: DemandState, command: EraseWithWhole) -> Events:
+    """Once, and only what has ended: who handles an open part must be able to read it."""
+    if state.erased:
+        return ()
+    require_allowed(state, "EraseWithWhole")
+    return (PersonalDataErased(requested_by=command.requested_by, approved_by=command.approved_by, key=state.key_id),)
 
 
 def _require_independent(state: DemandState, by: Standing) -> None:

@@ -101,8 +101,8 @@ def of_commit(network: Network, before: DemandState, events: Sequence[DemandEven
             assert not own_work(network, before), "nobody rates its own work"
         if isinstance(event, ResolutionConfirmed):
             _independent(network, before, event, by)
-        if isinstance(event, FollowUpRecorded):
         _two_persons(before, event, by)
+        if isinstance(event, FollowUpRecorded):
             assert by is not None, "a person calls back"
             assert not same_hands(network, by.node, before.resolved_by), "nobody calls back on its own work"
         if isinstance(event, DeadlinesSet):
@@ -122,7 +122,6 @@ def _independent(network: Network, before: DemandState, event: ResolutionConfirm
         assert not same_hands(network, by.node, before.resolved_by), "nobody confirms its own work"
 
 
-def of_time(state: DemandState, at: datetime, again: Sequence[DemandEvent]) -> None:
 def _two_persons(before: DemandState, event: DemandEvent, by: Person | None) -> None:
     """Who did or asked for something is known by name, and judges nothing of it."""
     party = by.party if by is not None else None
@@ -141,6 +140,7 @@ def _two_persons(before: DemandState, event: DemandEvent, by: Person | None) -> 
             pass
 
 
+def of_time(state: DemandState, at: datetime, again: Sequence[DemandEvent]) -> None:
     """Once time was kept, it is kept."""
     assert not again, "keeping time twice at one moment does nothing"
     due = next_due(state)
@@ -156,6 +156,9 @@ def of_quiet(world: World) -> None:
         held = state.current
         if held is not None and held.status in HELD and held.node in world.suspended:
             assert held.node == state.desk and held.last_resort, "a suspended node holds nothing but what nobody else can take"  # noqa: PT018
+        case = state.arbitration
+        if case is not None and case.arbiter in world.suspended:
+            assert case.arbiter == world.network.hub.id, "a suspended hub decides nothing but what nobody above it can"
         if state.is_open:
             due = next_due(state)
             assert due is not None
@@ -182,9 +185,6 @@ def _merges(world: World, demand: str, state: DemandState) -> None:
 
 def _parts(world: World, demand: str, state: DemandState) -> None:
     for part in state.parts:
-        case = state.arbitration
-        if case is not None and case.arbiter in world.suspended:
-            assert case.arbiter == world.network.hub.id, "a suspended hub decides nothing but what nobody above it can"
         child = world.state(part.demand)
         assert child.parent == demand, "every part is a demand of its own, and knows its whole"
         if child.status is not None and not child.is_open:
