@@ -178,6 +178,7 @@ def _system(state: DemandState, timing: Timing) -> Sequence[Command]:
         router.ReceiveMerge("younger"),
         router.CompletePart("part-1", "closed"),
         router.ReopenPart("part-1"),
+        router.EraseWithWhole("first person", "second person"),
         router.UnmergeDemand("target_ended", None),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from libs.demand.state import ASSISTING, HELD, OPEN, WORKING, Assignment, Assistance, DemandState, Status
+from libs.demand.state import ASSISTING, ENDED, HELD, OPEN, WORKING, Assignment, Assistance, DemandState, Status
 from libs.events import NotFound, Refused
 
 _S = Status
@@ -71,6 +71,7 @@ ALLOWED: Final[dict[str, frozenset[Status]]] = {
     "ReceiveMerge": OPEN,
     "CompletePart": _EVER,
     "ReopenPart": _EVER,
+    "EraseWithWhole": ENDED,
 }
 """In which status a command is possible at all; who may give it, and what else must hold, is decided by the command's own rule."""
 

@@ -173,7 +173,7 @@ class ErasureRequested(Event):
 
 
 class PersonalDataErased(Event):
-    """A second person approved, and the demand's key was destroyed (共享): its texts and files can never be read again."""
+    """A second person approved, and the demand's key is destroyed (共享): its texts and files can never be read again."""
 
     zh: ClassVar[str] = "个人信息已删除"
     en: ClassVar[str] = "The personal data was erased"

@@ -1,6 +1,7 @@
 """The ledger of erasures (stream PRIVACY): which keys were ordered to be destroyed, so that a restored backup cannot bring them back.
 
-Written before a key is destroyed and read before anything is served. One message per demand; ids and codes only.
+Written once the erasure is a stored fact, before the key is destroyed, and read before anything is served. One message per demand; ids
+and codes only.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from services.router.rules.closing import (
     ApproveErasure,
     DecideComplaint,
     DecideDispute,
+    EraseWithWhole,
     OrderFollowUp,
     RecordFollowUp,
     RequestErasure,
@@ -68,6 +69,7 @@ __all__ = [
     "DecideExtension",
     "DeclineAssistance",
     "DeliverAssistance",
+    "EraseWithWhole",
     "ForwardAssignment",
     "HubCommand",
     "KeepTime",
@@ -85,9 +87,9 @@ __all__ = [
     "RefuseDemand",
     "ReleaseHolder",
     "ReopenPart",
+    "ReplaceArbiter",
     "ReportProgress",
     "RequestAssistance",
-    "ReplaceArbiter",
     "RequestCompletion",
     "RequestErasure",
     "RequestExtension",
@@ -112,13 +114,14 @@ SystemCommand = (
     | RouteDemand
     | OpenArbitration
     | ReleaseHolder
+    | ReplaceArbiter
     | KeepTime
     | OrderFollowUp
-    | ReplaceArbiter
     | SuggestDuplicates
     | ReceiveMerge
     | CompletePart
     | ReopenPart
+    | EraseWithWhole
 )
 NodeCommand = (
     AcceptAssignment
@@ -218,11 +221,11 @@ def decide(state: DemandState, command: Command) -> Events:
             return assigning.take_back(state, command)
         case OpenArbitration():
             return arbitrating.open_arbitration(state, command)
+        case ReplaceArbiter():
+            return arbitrating.replace_arbiter(state, command)
         case ArbitrateAssignment():
             return arbitrating.arbitrate(state, command)
         case ReportProgress():
-        case ReplaceArbiter():
-            return arbitrating.replace_arbiter(state, command)
             return handling.report(state, command)
         case RecordService():
             return handling.record_service(state, command)
@@ -278,6 +281,8 @@ def decide(state: DemandState, command: Command) -> Events:
             return closing.request_erasure(state, command)
         case ApproveErasure():
             return closing.approve_erasure(state, command)
+        case EraseWithWhole():
+            return closing.erase_with_whole(state, command)
         case KeepTime():
             return timekeeping.keep_time(state, command)
         case _:

@@ -31,6 +31,7 @@ from services.router.checking import Checking
 from services.router.comparing import EVERY as COMPARE_EVERY
 from services.router.comparing import Comparisons
 from services.router.consumers import CellRouter
+from services.router.destroying import Destruction, reapply
 from services.router.files import PostgresFileStore
 from services.router.follow_ups import FollowUps
 from services.router.metrics import Meters
@@ -63,7 +64,7 @@ def create_app(settings: RouterSettings) -> FastAPI:
             stack.push_async_callback(engine.dispose)
             ledger = PrivacyLedger(store)
             files = PostgresFileStore(engine, _now)
-            await erasing.reapply(ledger, engine, files)
+            await reapply(ledger, engine, files)
             ownership = PartitionOwnership(engine, every=settings.balance_seconds)
             meters = Meters(app.state.metrics, lambda: len(ownership.parts))
             load, keys = OpenLoad(), KeyRing(engine, kek)
@@ -77,7 +78,9 @@ def create_app(settings: RouterSettings) -> FastAPI:
             timers = JetStreamTimers(ground.connection)
             stack.push_async_callback(timers.close)
             arming = Arming(timers, engine, _now, meters, lambda: cells.busy)
-            reactions = Reactions(store, fresh_directory, Parts(store, keys, _now, secrets.token_bytes), FollowUps(engine), _now)
+            destruction = Destruction(store, ledger, engine, files, keys, _now)
+            parts = Parts(store, keys, _now, secrets.token_bytes)
+            reactions = Reactions(store, fresh_directory, parts, FollowUps(engine), destruction, _now)
 
             def router_of(cell: str) -> CellRouter:
                 return CellRouter(cell, store, engine, ownership, dispatcher, reactions, arming, load, meters, _now)

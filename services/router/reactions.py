@@ -21,6 +21,7 @@ from libs.events import ClockAhead, Conflict, Event, EventStore, LiandongError, 
 from libs.events.execute import Done, Fold, execute_many, load_fold
 from libs.events.names import demand_subject
 from services.router.cases import Case
+from services.router.destroying import Destruction
 from services.router.domain import CompletePart, OrderFollowUp, ReceiveMerge, ReopenPart, SystemCommand, UnmergeDemand, decide
 from services.router.follow_ups import FollowUps
 from services.router.orders import system_order
@@ -40,7 +41,7 @@ _log = structlog.get_logger("reactions")
 class Owed:
     """One reaction. `about` makes it this very one: done once, a process does not do it again."""
 
-    kind: Literal["merged", "gave_up", "split", "part", "follow_up"]
+    kind: Literal["merged", "gave_up", "split", "part", "follow_up", "erased"]
     about: str
 
 
@@ -57,6 +58,8 @@ def owed(state: DemandState) -> list[Owed]:
         found.append(Owed("part", "runs" if state.is_open else state.status))
     if state.status in (Status.RESOLVED, Status.CLOSED) and state.follow_up is FollowUp.NONE and state.resolved_by and not state.erased:
         found.append(Owed("follow_up", f"{state.status}:{_resolution(state)}"))
+    if state.erased and state.parent is None:
+        found.append(Owed("erased", state.key_id))
     return found
 
 
@@ -64,12 +67,19 @@ class Reactions:
     """One per process."""
 
     def __init__(
-        self, store: EventStore, directory: Callable[[], Directory], parts: Parts, follow_ups: FollowUps, now: Callable[[], datetime]
+        self,
+        store: EventStore,
+        directory: Callable[[], Directory],
+        parts: Parts,
+        follow_ups: FollowUps,
+        destruction: Destruction,
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._directory = directory
         self._parts = parts
         self._follow_ups = follow_ups
+        self._destruction = destruction
         self._now = now
 
     async def answer(self, cases: Sequence[Case]) -> list[Parking]:
@@ -112,6 +122,8 @@ class Reactions:
                 await self._part(case)
             case "follow_up":
                 await self._follow_up(case)
+            case "erased":
+                await self._destruction.carry_out(case.demand)
 
     async def _merged(self, case: Case, into: str) -> None:
         """The older one gets to know; if it has ended meanwhile, the merge is undone."""
@@ -139,6 +151,8 @@ class Reactions:
             part, whole = await self._load(case.demand), await self._load(parent)
             command = _news(case.demand, part.state)
             if not decide(whole.state, command):
+                if whole.state.erased and not part.state.is_open and not part.state.erased:
+                    await self._destruction.carry_out(parent)  # it ran when the whole was erased
                 return
             await self._run(parent, command, f"from:{case.demand}:after:{whole.version}", whole)
         raise Unavailable(f"{case.demand} changes faster than it is told")

@@ -22,7 +22,7 @@ def erased(number: int) -> History:
 
 
 async def destroy(place: Place, demand: str) -> None:
-    """Destroy a demand's key, as the router does before it says so."""
+    """Destroy a demand's key, as the router does once it has said so."""
     connection = await asyncpg.connect(place.database.url("ld_owner"), ssl=False)
     try:
         await connection.execute("delete from keyring.data_key where key_id = $1", key_of(demand).key_id)

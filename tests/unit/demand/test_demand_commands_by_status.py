@@ -112,10 +112,11 @@ COMMANDS: dict[str, Decide] = {
     "ReceiveMerge": by_router(router.ReceiveMerge("younger")),
     "CompletePart": by_router(router.CompletePart("part-1", "closed")),
     "ReopenPart": by_router(router.ReopenPart("part-1")),
+    "EraseWithWhole": by_router(router.EraseWithWhole("first-person", "second-person")),
 }
 PREPARED: dict[str, Sequence[Event]] = {
-    "ArbitrateAssignment": (
     "ReplaceArbiter": (ArbitrationOpened(arbiter=s.COUNTY_HUB, parties=(s.WINDOW,), cause="loop"), s.promise(arbitrate=s.march(2, 17, 30))),
+    "ArbitrateAssignment": (
         ArbitrationOpened(arbiter=s.HUB, parties=(s.WINDOW, s.SECOND), cause="return_budget"),
         s.promise(arbitrate=s.march(2, 17, 30)),
     ),
@@ -163,10 +164,10 @@ NOTHING_TO_DO = frozenset(
 )
 
 
-def before(command: str, status: Status) -> Sequence[Event]:
 IN_ARBITRATION = frozenset({"ArbitrateAssignment", "ReplaceArbiter"})
 
 
+def before(command: str, status: Status) -> Sequence[Event]:
     return PREPARED.get(command, ()) if command not in IN_ARBITRATION or status is Status.TRIAGE else ()
 
 
@@ -208,7 +209,7 @@ def test_nothing_is_possible_once_the_personal_data_is_erased(command: str) -> N
         decided = s.standing(status, *([prepared] if prepared else []), erased).when(COMMANDS[command])
         if command in OF_AN_ASSIGNMENT or command.endswith("Assistance"):
             assert decided.error is not None
-        elif command in NOTHING_ELSEWHERE | {"OrderFollowUp"}:
+        elif command in NOTHING_ELSEWHERE | {"OrderFollowUp", "EraseWithWhole"}:
             decided.then_nothing()
         elif not command.endswith("Part"):  # The whole still learns what becomes of its parts.
             decided.then_refused("personal_data_erased")

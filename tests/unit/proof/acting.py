@@ -247,5 +247,7 @@ BUILD: Final[dict[str, Build]] = {
         f"c{max(len(w.state(d).complaints), 1)}", dice.pick((True, False)), by, sealed()
     ),
     "RequestErasure": lambda w, d, by, t, dice: router.RequestErasure("subject_asked", by),
-    "ApproveErasure": lambda w, d, by, t, dice: router.ApproveErasure(by),
+    "ApproveErasure": lambda w, d, by, t, dice: router.ApproveErasure(
+        by, tuple(part.demand for part in w.state(d).parts if w.state(part.demand).is_open and not dice.one_in(3))
+    ),
 }

@@ -73,6 +73,7 @@ def of_state(network: Network, state: DemandState) -> None:
         hub_of_last_resort = state.arbitration.arbiter == network.hub.id
         assert state.arbitration.arbiter not in state.arbitration.parties or hub_of_last_resort, "a party never arbitrates"
     assert (state.merged_into is not None) == (state.status is Status.MERGED), "merged means merged into another"
+    assert not (state.erased and state.is_open), "whatever somebody has to handle can be read"
     assert state.rated <= state.resolutions, "only a resolution is rated"
 
 
@@ -191,6 +192,8 @@ def _parts(world: World, demand: str, state: DemandState) -> None:
             assert part.ended is not None, "the whole knows which parts have ended"
         if child.is_open:
             assert part.ended is None, "the whole knows which parts run again"
+        elif state.erased:
+            assert child.erased, "what was erased as a whole is erased in each of its parts"
     if state.parent is not None:
         assert any(part.demand == demand for part in world.state(state.parent).parts), "a part belongs to its whole"
 

@@ -189,6 +189,10 @@ class World:
         yield from (self._part(demand, part.demand) for part in state.parts if part.demand not in self.lives)
         if state.parent is not None and state.status is not None:
             yield self._tell_whole(demand, version, state.parent, state.status)
+            if self.state(state.parent).erased and not state.is_open:
+                yield self._erase(demand)
+        if state.erased:
+            yield from (self._erase(part.demand) for part in state.parts)
 
     def _route(self, demand: str, version: int, step: router.NextStep) -> Message:
         """A decision counts for the state it was made on, no other."""
@@ -235,6 +239,10 @@ class World:
         id = f"part/{part}/{version}/{len(self.lives[whole].commits)}"
         return Message(whole, type(command).__name__, id, lambda world: lambda state: router.decide(state, command))
 
+    def _erase(self, part: str) -> Message:
+        command = router.EraseWithWhole("one", "other")
+        return Message(part, "EraseWithWhole", f"erase/{part}", lambda world: lambda state: router.decide(state, command))
+
     def _release(self, demand: str, assignment: str) -> Message:
         id = f"release/{demand}/{len(self.lives[demand].commits)}"
 
@@ -244,14 +252,6 @@ class World:
 
         return Message(demand, "ReleaseHolder", id, decide)
 
-    def follow_up(self, demand: str) -> None:
-        """The sample picks a demand; twice changes nothing."""
-        command = router.OrderFollowUp("sampled", self.timing())
-        self.serial += 1
-        self.execute(demand, "OrderFollowUp", f"follow-up/{self.serial}", lambda state: router.decide(state, command))
-        if self.state(demand).follow_up is not FollowUp.NONE:
-            assert not router.decide(self.state(demand), command)
-
     def _replace_arbiter(self, demand: str) -> Message:
         id = f"arbiter/{demand}/{len(self.lives[demand].commits)}"
 
@@ -260,6 +260,14 @@ class World:
             return lambda state: router.decide(state, command)
 
         return Message(demand, "ReplaceArbiter", id, decide)
+
+    def follow_up(self, demand: str) -> None:
+        """The sample picks a demand; twice changes nothing."""
+        command = router.OrderFollowUp("sampled", self.timing())
+        self.serial += 1
+        self.execute(demand, "OrderFollowUp", f"follow-up/{self.serial}", lambda state: router.decide(state, command))
+        if self.state(demand).follow_up is not FollowUp.NONE:
+            assert not router.decide(self.state(demand), command)
 
     def suggest(self, demand: str, like: str) -> None:
         """The router finds that two demands look alike; twice changes nothing."""

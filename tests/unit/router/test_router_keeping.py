@@ -23,6 +23,7 @@ from libs.events import (
     DemandWithdrawn,
     Event,
     MergeReceived,
+    PersonalDataErased,
     SplitPart,
 )
 from libs.events.execute import Order, execute, load_fold
@@ -167,7 +168,6 @@ async def test_a_holder_that_is_gone_is_released_once_and_its_promises_stay() ->
     assert state.deadlines["resolve"] == promised
 
 
-async def test_after_one_return_too_many_an_arbiter_is_asked_and_nobody_is_assigned() -> None:
 async def test_an_arbiter_that_is_gone_is_followed_once_by_the_next_one_up() -> None:
     bench = Bench()
     opened = ArbitrationOpened(arbiter="county", parties=("win-one",), cause="loop")
@@ -183,6 +183,7 @@ async def test_an_arbiter_that_is_gone_is_followed_once_by_the_next_one_up() -> 
         assert (state.arbitration.arbiter, state.deadlines["arbitrate"]) == ("nb-hub", promised)
 
 
+async def test_after_one_return_too_many_an_arbiter_is_asked_and_nobody_is_assigned() -> None:
     bench = Bench()
     await bench.append("submit", submitted())
     for number in range(1, 4):
@@ -203,6 +204,7 @@ def part(name: str) -> SplitPart:
     return SplitPart(part=name, demand=f"testnet-t1-000000000000000{name[1]}", region="330200", title=sealed(), description=sealed())
 
 
+ERASED = PersonalDataErased(requested_by="one", approved_by="two", key="key-sample")
 SPLIT = DemandSplit(assignment="a1", node=situations.WINDOW, join="all", parts=(part("p1"), part("p2")))
 
 
@@ -219,6 +221,8 @@ SPLIT = DemandSplit(assignment="a1", node=situations.WINDOW, join="all", parts=(
         (situations.DEMAND.given(situations.submitted(parent="whole"), DemandWithdrawn()), ["part"]),
         (resolved_demand(), ["follow_up"]),
         (closed_demand(), ["follow_up"]),
+        (closed_demand(ERASED), ["erased"]),
+        (situations.DEMAND.given(situations.submitted(parent="whole"), DemandWithdrawn(), ERASED), ["part"]),
     ],
 )
 def test_what_a_demand_owes_follows_from_its_state(given: Given[DemandState], kinds: list[str]) -> None:

@@ -19,11 +19,13 @@ from libs.events import (
     DemandSplit,
     DemandWithdrawn,
     ErasureRequested,
+    Event,
     EvidenceAttached,
     DuplicateSuggested,
     ExtensionGranted,
     ExtensionRequested,
     FollowUpRecorded,
+    PartCompleted,
     PersonalDataErased,
     SplitPart,
     SupervisionClosed,
@@ -191,6 +193,14 @@ def complained_without_ground() -> Situation:
 
 def erasure_asked() -> Situation:
     return s.closed_demand(ErasureRequested(requested_by=s.coordinator(s.HUB).party, reason="subject_asked"))
+
+
+def erasure_of_the_whole_asked(*later: Event) -> Situation:
+    """Both parts had ended when a first person asked."""
+    split = DemandSplit(assignment="a1", node=s.WINDOW, join="all", parts=PARTS)
+    ended = (PartCompleted(part=f"p{n}", demand=f"part-{n}", status="closed") for n in (1, 2))
+    asked = ErasureRequested(requested_by=s.coordinator(s.HUB).party, reason="subject_asked")
+    return s.accepted_demand(split, *ended, DemandWithdrawn(), asked, *later)
 
 
 def erased() -> Situation:
