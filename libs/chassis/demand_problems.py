@@ -85,6 +85,14 @@ DEMAND_RULES: Final = (
     ),
     _K("extension_too_long", 422, "延期过长", "The extension is too long", "请缩短延期时长。", "Ask for less."),
     _K("no_extension_pending", 409, "没有待审批的延期", "No extension is pending", "请重新读取诉求。", "Read the demand again."),
+    _K(
+        "too_many_additions",
+        409,
+        "补充、更正或投诉次数已达上限",
+        "Too many supplements, corrections or complaints",
+        "每件诉求最多补充 100 次、更正 50 次、投诉 20 次；请致电或前往服务窗口。",
+        "A demand takes 100 supplements, 50 corrections and 20 complaints at most; call the window, or go there.",
+    ),
     _K("too_many_files", 409, "材料数量已达上限", "Too many files", "每件诉求最多 20 份材料。", "A demand takes at most 20 files."),
     _K(
         "unknown_evidence",

@@ -131,7 +131,9 @@ def _folded(state: DemandState, fact: DemandEvent, version: int, at: datetime) -
             return changed(state, category=fact.category, classification=fact.classification, status=status)
         case DemandCorrected():
             return _corrected(state, fact)
-        case DemandSupplemented() | HistoryImported() | CompletionProvided() | ResolutionConfirmed():
+        case DemandSupplemented():
+            return changed(state, supplements=state.supplements + 1)
+        case HistoryImported() | CompletionProvided() | ResolutionConfirmed():
             return state
         case AssignmentReturned():
             returned = marked(remembering(state, "return", fact.assignment, fact.node, at), fact.assignment, AssignmentStatus.RETURNED)
@@ -156,7 +158,7 @@ def _folded(state: DemandState, fact: DemandEvent, version: int, at: datetime) -
         case HandlerNamed():
             return assignment_changed(state, fact.assignment, handler=fact.handler, stand_in=fact.stand_in, absent_until=fact.absent_until)
         case EvidenceAttached():
-            return changed(state, files={**state.files, fact.file: fact.side})
+            return _attached(state, fact)
         case CompletionRequested():
             return changed(_answered(state, fact.assignment), status=Status.AWAITING_ENTERPRISE, paused_since=at)
         case DemandSuspended():
@@ -235,7 +237,9 @@ def _folded(state: DemandState, fact: DemandEvent, version: int, at: datetime) -
         case ErasureRequested():
             return changed(state, erasure_asked_by=fact.requested_by)
         case PersonalDataErased():
-            return changed(state, erased=True, files={}, deadlines=deadlines_without(state, "follow_up", "reopen"))
+            return changed(
+                state, erased=True, files={}, files_of_both=frozenset(), deadlines=deadlines_without(state, "follow_up", "reopen")
+            )
         case _:
             assert_never(fact)
 
@@ -273,6 +277,7 @@ def _promised(state: DemandState, fact: DeadlinesSet, at: datetime) -> DemandSta
 def _corrected(state: DemandState, event: DemandCorrected) -> DemandState:
     return changed(
         state,
+        corrections=state.corrections + 1,
         enterprise=event.enterprise or state.enterprise,
         category=event.category or state.category,
         region=event.region or state.region,
@@ -280,6 +285,14 @@ def _corrected(state: DemandState, event: DemandCorrected) -> DemandState:
         industry=event.industry or state.industry,
         urgency=event.urgency or state.urgency,
     )
+
+
+def _attached(state: DemandState, fact: EvidenceAttached) -> DemandState:
+    """A file is of the side that brought it first, however often the other one uploads it."""
+    first = state.files.get(fact.file)
+    if first not in (None, fact.side):
+        return changed(state, files_of_both=state.files_of_both | {fact.file})
+    return changed(state, files={**state.files, fact.file: fact.side})
 
 
 def _answered(state: DemandState, assignment: str) -> DemandState:

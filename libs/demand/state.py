@@ -198,6 +198,8 @@ class OwnActDone:
 class DemandState:
     """Folded history. `status` None means that the demand does not exist yet. `at` is the time of the last commit.
 
+    `files`: the side that brought each file first; `files_of_both`: those the other side brought, too.
+
     `resolved_person` resolved it last, in commit `resolved_version`; `hands` are all persons who did, with the nodes they did it for.
     `unreached` counts the calls nobody answered since.
 
@@ -240,6 +242,9 @@ class DemandState:
     supervisions: tuple[Supervision, ...] = ()
     complaints: tuple[Complaint, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    files_of_both: frozenset[str] = frozenset()
+    supplements: int = 0
+    corrections: int = 0
     services: int = 0
     resolutions: int = 0
     rated: int = 0

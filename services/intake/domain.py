@@ -6,7 +6,7 @@ For anybody else the demand does not exist. Nobody confirms its own work: where 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, assert_never
 
 from libs.demand import DemandState, Standing, Status, Timing, own_work, require_allowed, require_files
 from libs.demand.deadlines import brought_forward, promised_again
@@ -130,6 +130,10 @@ class RaiseComplaint:
 EnterpriseCommand = ProvideCompletion | ConfirmResolution | DisputeResolution | RequestReopening | RateDemand | RaiseComplaint
 Command = SubmitDemand | SupplementDemand | CorrectDemand | WithdrawDemand | EnterpriseCommand
 ROUTING_MEMBERS = ("category", "region", "carrier", "industry")
+MOST_SUPPLEMENTS: Final = 100
+MOST_CORRECTIONS: Final = 50
+MOST_COMPLAINTS: Final = 20
+"""What one demand hears from outside: far more than any matter needs, few enough that reading it stays quick, whoever has the link."""
 CORRECTABLE = (*ROUTING_MEMBERS, "urgency", "title", "description", "requester")
 
 
@@ -140,6 +144,7 @@ def decide(command: Command, state: DemandState) -> Events:
             return _submit(command, state)
         case SupplementDemand():
             _require(state, command.by, "SupplementDemand")
+            _require_room(state.supplements, MOST_SUPPLEMENTS)
             return [DemandSupplemented(note=command.note)]
         case CorrectDemand():
             return _correct(command, state)
@@ -177,6 +182,7 @@ def _submit(command: SubmitDemand, state: DemandState) -> Events:
 def _correct(command: CorrectDemand, state: DemandState) -> Events:
     """What routing rests on recalls the assignment; a more urgent class brings promises forward, and nothing makes them later."""
     _require(state, command.by, "CorrectDemand")
+    _require_room(state.corrections, MOST_CORRECTIONS)
     changed = {member: value for member in CORRECTABLE if (value := getattr(command, member)) is not None}
     if not changed:
         raise Refused("nothing_to_correct")
@@ -239,6 +245,7 @@ def _rate(command: RateDemand, state: DemandState) -> Events:
 
 def _complain(command: RaiseComplaint, state: DemandState) -> Events:
     _require(state, command.by, "RaiseComplaint")
+    _require_room(len(state.complaints), MOST_COMPLAINTS)
     node = command.node or (state.holder.node if state.holder is not None else state.resolved_by) or state.desk
     if node != state.desk and node not in state.held_by and node not in {assistance.node for assistance in state.assistances}:
         raise Refused("complaint_about_stranger", field="node")
@@ -257,6 +264,11 @@ def _require(state: DemandState, by: Standing, command: str) -> None:
     if state.status is not None:
         require_submitter(state, by)
     require_allowed(state, command)
+
+
+def _require_room(said: int, most: int) -> None:
+    if said >= most:
+        raise Refused("too_many_additions")
 
 
 def _require_independent(state: DemandState, by: Standing) -> None:

@@ -162,7 +162,7 @@ def _resolved(document: Document, schema: Document) -> Document:
 
 
 def _rest(path: str) -> dict[str, str]:
-    return {name: "x1" for name in ("assistance", "supervision", "complaint", "file") if f"{{{name}}}" in path}
+    return {name: f"f-{name}" for name in ("assistance", "supervision", "complaint", "file") if f"{{{name}}}" in path}
 
 
 def _key(service: str, path: str) -> str:

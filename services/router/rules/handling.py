@@ -246,7 +246,7 @@ def decide_extension(state: DemandState, command: DecideExtension) -> Events:
 
 
 def attach(state: DemandState, command: AttachEvidence) -> Events:
-    """By the enterprise or the submitter, the holder, or a node that assists. The same file twice is one file."""
+    """By the enterprise or the submitter, the holder, or a node that assists. The same file twice is one file, of who brought it first."""
     require_allowed(state, "AttachEvidence")
     by = command.by
     nodes = [state.holder.node] if state.holder is not None else [state.resolved_by or state.desk]
@@ -255,7 +255,7 @@ def attach(state: DemandState, command: AttachEvidence) -> Events:
     if node is None and not by.speaks_for_enterprise(state):
         raise Refused("wrong_actor")
     side: EvidenceSide = "node" if node is not None else "enterprise"
-    if state.files.get(command.file) == side:
+    if state.files.get(command.file) == side or command.file in state.files_of_both:
         return ()
     if len(state.files) >= MOST_FILES and command.file not in state.files:
         raise Refused("too_many_files")

@@ -136,7 +136,7 @@ def test_a_correction_replaces_what_it_names_and_leaves_the_rest() -> None:
 
 def test_what_people_write_changes_no_decision() -> None:
     silent, told = s.accepted_demand().state, s.accepted_demand(DemandSupplemented(note=sealed())).state
-    assert changed(silent, at=told.at, own_act=None) == told
+    assert changed(silent, at=told.at, own_act=None, supplements=1) == told
 
 
 def test_the_first_word_to_the_enterprise_keeps_the_promise_to_answer() -> None:

@@ -29,6 +29,9 @@ from libs.events import (
 from libs.events.testing import Decided, Given, sealed
 from services.intake.domain import (
     CORRECTABLE,
+    MOST_COMPLAINTS,
+    MOST_CORRECTIONS,
+    MOST_SUPPLEMENTS,
     Command,
     ConfirmResolution,
     CorrectDemand,
@@ -197,3 +200,27 @@ def test_for_anybody_but_its_submitter_a_demand_does_not_exist() -> None:
         with pytest.raises(NotFound, match="demand_not_found"):
             require_submitter(s.submitted_demand().state, by)
     require_submitter(s.submitted_demand().state, s.ENTERPRISE)
+
+
+# What the outside may add is bounded.
+
+
+@pytest.mark.parametrize(
+    ("event", "command", "most"),
+    [
+        (DemandSupplemented(note=N), SupplementDemand(s.ENTERPRISE, N), MOST_SUPPLEMENTS),
+        (DemandCorrected(fields=("title",), title=N), CorrectDemand(s.PARTNER, s.NOW, title=N), MOST_CORRECTIONS),
+    ],
+    ids=["supplements", "corrections"],
+)
+def test_so_much_may_be_added_and_no_more(event: Event, command: Command, most: int) -> None:
+    assert when(s.assigned_demand(*[event] * (most - 1)), command).error is None
+    when(s.assigned_demand(*[event] * most), command).then_refused("too_many_additions")
+
+
+def test_so_many_complaints_are_heard_and_who_has_complained_enough_may_still_dispute() -> None:
+    raised = [ComplaintRaised(complaint=f"c{number}", node=s.WINDOW, note=N) for number in range(1, MOST_COMPLAINTS + 1)]
+    command = RaiseComplaint(s.ENTERPRISE, N)
+    assert when(s.resolved_demand(*raised[:-1]), command).error is None
+    when(s.resolved_demand(*raised), command).then_refused("too_many_additions")
+    assert when(s.resolved_demand(*raised), DisputeResolution(s.ENTERPRISE, s.NOW, N)).error is None

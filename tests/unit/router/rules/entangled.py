@@ -14,26 +14,28 @@ from libs.events import (
     ComplaintDismissed,
     ComplaintRaised,
     DeadlineMissed,
+    DemandCorrected,
     DemandRated,
     DemandResumed,
     DemandSplit,
+    DemandSupplemented,
     DemandWithdrawn,
+    DuplicateSuggested,
     ErasureRequested,
     Event,
     EvidenceAttached,
-    DuplicateSuggested,
     ExtensionGranted,
     ExtensionRequested,
     FollowUpRecorded,
+    Likeness,
     PartCompleted,
     PersonalDataErased,
     SplitPart,
     SupervisionClosed,
-    Likeness,
-    PartCompleted,
     SupervisionOpened,
 )
 from libs.events.testing import Given, at, sealed
+from services.intake.domain import MOST_COMPLAINTS, MOST_CORRECTIONS, MOST_SUPPLEMENTS
 from tests.unit.demand import situations as s
 from tests.unit.proof.town import town
 
@@ -150,13 +152,13 @@ def a_part_withdrawn() -> Situation:
     return s.DEMAND.given(s.submitted(parent="whole"), DemandWithdrawn())
 
 
-def older(**other: object) -> DemandState:
-    """A demand of the same enterprise, an hour older."""
-    return s.DEMAND.given(s.submitted().model_copy(update={"received_at": at(-3600), **other})).state
-
 def alike(demand: str = "older") -> DuplicateSuggested:
     return DuplicateSuggested(suggestions=(Likeness(demand=demand, score=80, reasons=("text",)),))
 
+
+def older(**other: object) -> DemandState:
+    """A demand of the same enterprise, an hour older."""
+    return s.DEMAND.given(s.submitted().model_copy(update={"received_at": at(-3600), **other})).state
 
 
 def older_withdrawn() -> DemandState:
@@ -180,6 +182,18 @@ def rated() -> Situation:
 
 def called_back() -> Situation:
     return s.closed_demand(FollowUpRecorded(by=s.HUB, outcome="unreachable", mismatch=False))
+
+
+def supplemented_without_end() -> Situation:
+    return s.accepted_demand(*[DemandSupplemented(note=N)] * MOST_SUPPLEMENTS)
+
+
+def complained_without_end() -> Situation:
+    return s.accepted_demand(*(ComplaintRaised(complaint=f"c{number}", node=s.WINDOW, note=N) for number in range(1, MOST_COMPLAINTS + 1)))
+
+
+def corrected_without_end() -> Situation:
+    return s.assigned_demand(*[DemandCorrected(fields=("title",), title=N)] * MOST_CORRECTIONS)
 
 
 def complained() -> Situation:

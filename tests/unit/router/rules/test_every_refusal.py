@@ -150,6 +150,9 @@ ENTERPRISE = (
     Case("self_confirmation", e.taken_in_by_the_same_unit, intake.RateDemand(s.ENTERPRISE, "very_satisfied")),
     Case("rated_already", e.rated, intake.RateDemand(s.ENTERPRISE, "very_satisfied")),
     Case("reopening_too_late", CLOSED, intake.RequestReopening(s.PARTNER, MUCH_LATER, N)),
+    Case("too_many_additions", e.supplemented_without_end, intake.SupplementDemand(s.ENTERPRISE, N)),
+    Case("too_many_additions", e.complained_without_end, intake.RaiseComplaint(s.ENTERPRISE, N)),
+    Case("too_many_additions", e.corrected_without_end, intake.CorrectDemand(s.PARTNER, s.NOW, title=N)),
     Case("complaint_about_stranger", ACCEPTED, intake.RaiseComplaint(s.PARTNER, N, s.SECOND), "node"),
     Case(
         "unknown_evidence",

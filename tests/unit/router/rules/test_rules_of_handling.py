@@ -158,6 +158,26 @@ def test_the_same_file_of_the_same_side_is_one_file() -> None:
     when(e.full_of_files(), replace(command, file="f3")).then_nothing()
 
 
+@pytest.mark.parametrize(("first", "second"), [("enterprise", "node"), ("node", "enterprise")])
+def test_a_file_stays_of_the_side_that_brought_it_first_and_both_facts_are_kept(first: str, second: str) -> None:
+    persons = {"node": WINDOW, "enterprise": s.ENTERPRISE}
+    command = router.AttachEvidence("f1", "sha256:0", "application/pdf", 1, persons[second])
+    again = when(s.accepted_demand(e.evidence(1, first)), command)
+    assert [type(event) for event in again.events] == [EvidenceAttached]
+    assert again.state.files == {"f1": first}
+    both = s.accepted_demand(e.evidence(1, first), *again.events)
+    for by in persons.values():
+        when(both, replace(command, by=by)).then_nothing()
+
+
+def test_what_the_enterprise_brought_is_no_evidence_of_the_node_whoever_uploads_it_again() -> None:
+    resolve = router.ResolveDemand("a1", WINDOW, s.NOW, "solved", N, ("f1",))
+    theirs = s.accepted_demand(e.evidence(1, "enterprise"), e.evidence(1, "node"))
+    when(theirs, resolve).then_refused("evidence_missing", field="evidence")
+    own = s.accepted_demand(e.evidence(1, "node"), e.evidence(1, "enterprise"))
+    assert when(own, resolve).error is None
+
+
 @pytest.mark.parametrize(("by", "named"), [(COUNTY, s.COUNTY_HUB), (HUB, s.HUB), (s.BUREAU, "bureau")], ids=str)
 def test_a_supervision_is_answered_within_a_term_and_ended_by_who_may_open_it(by: Standing, named: str) -> None:
     opened = SupervisionOpened(supervision="v1", by=named, note=N)
@@ -204,26 +224,6 @@ def test_of_two_demands_of_one_moment_the_ids_tell_which_is_older() -> None:
     when(there, router.MergeDemand("a", "b", here.state, WINDOW, s.NOW)).then_refused("merge_into_younger")
 
 
-def test_a_pause_ends_before_a_merge_so_that_the_promises_it_keeps_are_right() -> None:
-    paused = s.standing(Status.AWAITING_ENTERPRISE)
-    decided = when(paused, router.MergeDemand("younger", "older", e.older(), COUNTY, s.timing(s.march(3))))
-    assert [event.name() for event in decided.events] == ["DemandResumed", "DeadlinesSet", "AssignmentRecalled", "DemandMerged"]
-    assert decided.state.deadlines["resolve"].at > paused.state.deadlines["resolve"].at
-
-
-def test_the_older_learns_of_a_merge_once() -> None:
-    decided = when(s.accepted_demand(), router.ReceiveMerge("younger")).then(MergeReceived(demand="younger"))
-    when(s.accepted_demand(*decided.events), router.ReceiveMerge("younger")).then_nothing()
-
-
-def test_a_merge_is_undone_by_a_person_or_because_the_older_has_ended() -> None:
-    merged = s.standing(Status.MERGED)
-    for by in (s.clerk(s.HUB), WINDOW, HELPER, HUB):
-        when(merged, router.UnmergeDemand("by_person", by)).then(DemandUnmerged(into="older", reason="by_person"))
-    ended = DemandUnmerged(into="older", reason="target_ended")
-    assert when(merged, router.UnmergeDemand("target_ended", None)).then(ended).state.waits_for_routing
-    when(merged, router.UnmergeDemand("target_ended", None, "older")).then(ended)
-
 @pytest.mark.parametrize("by", [COUNTY, HUB])
 def test_what_nobody_suggested_is_merged_by_who_stands_above_the_holder(by: Standing) -> None:
     merge = router.MergeDemand("younger", "older", e.older(), WINDOW, s.NOW)
@@ -249,6 +249,26 @@ def test_nothing_is_merged_into_what_nobody_works_on_any_more(status: Status) ->
         "merge_target_ended", field="into"
     )
 
+
+def test_a_pause_ends_before_a_merge_so_that_the_promises_it_keeps_are_right() -> None:
+    paused = s.standing(Status.AWAITING_ENTERPRISE)
+    decided = when(paused, router.MergeDemand("younger", "older", e.older(), COUNTY, s.timing(s.march(3))))
+    assert [event.name() for event in decided.events] == ["DemandResumed", "DeadlinesSet", "AssignmentRecalled", "DemandMerged"]
+    assert decided.state.deadlines["resolve"].at > paused.state.deadlines["resolve"].at
+
+
+def test_the_older_learns_of_a_merge_once() -> None:
+    decided = when(s.accepted_demand(), router.ReceiveMerge("younger")).then(MergeReceived(demand="younger"))
+    when(s.accepted_demand(*decided.events), router.ReceiveMerge("younger")).then_nothing()
+
+
+def test_a_merge_is_undone_by_a_person_or_because_the_older_has_ended() -> None:
+    merged = s.standing(Status.MERGED)
+    for by in (s.clerk(s.HUB), WINDOW, HELPER, HUB):
+        when(merged, router.UnmergeDemand("by_person", by)).then(DemandUnmerged(into="older", reason="by_person"))
+    ended = DemandUnmerged(into="older", reason="target_ended")
+    assert when(merged, router.UnmergeDemand("target_ended", None)).then(ended).state.waits_for_routing
+    when(merged, router.UnmergeDemand("target_ended", None, "older")).then(ended)
 
 
 def test_news_of_an_end_that_comes_late_undoes_no_other_merge() -> None:
