@@ -125,10 +125,13 @@ def enterprise_caller(authorization_header: str | None) -> Caller | None:
 
 
 def require_link(caller: Caller, demand: str, state: DemandState) -> None:
-    """Let an enterprise's link pass only to the very demand whose submission names its digest. Raises NotFound demand_not_found."""
+    """Let an enterprise's link pass only to the very demand whose submission names its digest, and to the parts it was split into.
+
+    Raises NotFound demand_not_found.
+    """
     if caller.link is None:
         return
-    if caller.link.demand != demand or not hmac.compare_digest(caller.link.digest, state.link or _NO_DIGEST):
+    if caller.link.demand not in (demand, state.parent) or not hmac.compare_digest(caller.link.digest, state.link or _NO_DIGEST):
         raise NotFound("demand_not_found")
 
 

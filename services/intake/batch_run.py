@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from libs.chassis.auth import Caller, enterprise_token
+from libs.chassis.auth import Caller
 from libs.chassis.catalogue import CATALOGUE
 from libs.chassis.field_errors import FieldError
 from libs.chassis.keyring import KeyPoolEmpty
@@ -27,6 +27,7 @@ from libs.events import Actor, LiandongError, Refused, Unavailable
 from libs.events.algorithms import mac
 from libs.events.execute import Done
 from services.intake.batch import BatchFile, Row
+from services.intake.commanding import own_link
 from services.intake.former import FormerCase, former_case
 from services.intake.rooms import Rooms
 from services.intake.shapes import ImportedDemand
@@ -156,8 +157,7 @@ class BatchRun:
     def _taken(self, number: int, result: Outcome, body: ImportedDemand, done: Done[DemandState]) -> RowResult:
         assert done.commit is not None
         demand, rooms = done.commit.entity, self._rooms
-        link = f"{rooms.tracker_url}/e/{enterprise_token(demand, salt=rooms.salt)}" if done.fold.state.link is not None else None
-        return RowResult(number, result, demand, body.partner_ref, link=link)
+        return RowResult(number, result, demand, body.partner_ref, link=own_link(rooms, demand, done.fold.state))
 
     def _failed(self, number: int, reference: str | None, error: LiandongError) -> RowResult:
         code = code_of(error)

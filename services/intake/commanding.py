@@ -9,7 +9,7 @@ from fastapi import Path, Response
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from libs.chassis.auth import enterprise_token, require_cell, require_link, require_role, standing_of
+from libs.chassis.auth import digest_of, enterprise_token, require_cell, require_link, require_role, standing_of
 from libs.chassis.caller import Incoming
 from libs.chassis.commands import CommandCall, Seal, actor_of, run_command, timing_of, trace_headers
 from libs.chassis.problems import PROBLEM_RESPONSES
@@ -58,6 +58,14 @@ async def run(incoming: Incoming, name: str, demand: str, if_match: int | None, 
     return receipt(rooms, await run_command(rooms.desk, call, authorise=authorise, decide=events))
 
 
+def own_link(rooms: Rooms, demand: str, state: DemandState) -> str | None:
+    """The enterprise's own address: of the whole for its parts, too. None where it would not open: submitted without one, or before
+    the secrets changed.
+    """
+    token = enterprise_token(state.parent or demand, salt=rooms.salt)
+    return f"{rooms.tracker_url}/e/{token}" if digest_of(token) == state.link else None
+
+
 def receipt(rooms: Rooms, done: Done[DemandState]) -> Response:
     """Where the demand stood right after the command, and where to read on; the enterprise's own link goes to its submitter alone."""
     assert done.commit is not None
@@ -66,8 +74,9 @@ def receipt(rooms: Rooms, done: Done[DemandState]) -> Response:
     demand, version = done.commit.entity, done.commit.version
     address = f"{rooms.tracker_url}/v1/demands/{demand}"
     links = {"demand": address, "trail": f"{address}/trail"}
-    if state.link is not None:
-        links["enterprise"] = f"{rooms.tracker_url}/e/{enterprise_token(demand, salt=rooms.salt)}"
+    link = own_link(rooms, demand, state)
+    if link is not None:
+        links["enterprise"] = link
     body: dict[str, Any] = {"id": demand, "version": version, "status": str(state.status)}
     due = public_due(state)
     if due is not None:

@@ -21,6 +21,7 @@ from starlette.responses import RedirectResponse, Response
 
 from libs.chassis.auth import enterprise_caller
 from libs.chassis.problems import CATALOGUE, code_of
+from libs.demand import Status
 from libs.directory import Network
 from libs.events import LiandongError, NotFound
 from libs.events.closing import Grade
@@ -39,6 +40,10 @@ from services.tracker.console.wording import Say
 
 QUIET: Final = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow, noarchive", "Cache-Control": "no-store"}
 """The address is a secret: it is told to no other site, and no search engine or cache keeps it."""
+
+
+TURN: Final = (Status.AWAITING_ENTERPRISE, Status.RESOLVED)
+"""Where the enterprise is asked for something."""
 
 
 class LinkRoute(APIRoute):
@@ -71,32 +76,39 @@ routes = APIRouter(route_class=LinkRoute, include_in_schema=False)
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What a true link opened: the visit in its language, the demand with its state, and its network."""
+    """What a true link opened: the visit in its language, the demand with its state or one of its parts, and its network."""
 
     visit: Visit
     token: str
     linked: Linked
     network: Network | None
+    part: str = ""
 
     @property
     def lang(self) -> Lang:
         """The language of the page."""
         return self.visit.speech.say.lang
 
-    def address(self, **query: str) -> str:
-        """The page's own address."""
-        pairs = {name: value for name, value in query.items() if value} | ({"lang": "en"} if self.lang == "en" else {})
-        return f"/e/{self.token}" + (f"?{urlencode(pairs)}" if pairs else "")
+    def address(self, *, lang: str = "", part: str | None = None, **query: str) -> str:
+        """The page's own address; in another language, or of another part (empty: of the whole)."""
+        return f"/e/{self.token}{self.query(lang=lang, part=part, **query)}"
+
+    def query(self, *, lang: str = "", part: str | None = None, **more: str) -> str:
+        """What follows the path of every address: which part, in which language."""
+        pairs = {"part": self.part if part is None else part} | more
+        pairs["lang"] = "en" if (lang or self.lang) == "en" else ""
+        said = {name: value for name, value in pairs.items() if value}
+        return f"?{urlencode(said)}" if said else ""
 
 
-async def opened_by_link(request: Request, token: str, v: int = 0) -> Opened:
+async def opened_by_link(request: Request, token: str, v: int = 0, part: str = "") -> Opened:
     """Prove a link by the demand's own first commit. Raises NotFound for any other."""
     caller = enterprise_caller(f"Bearer {token}")
     if caller is None or caller.link is None:
         raise NotFound("demand_not_found")
-    linked = await visit_of(request).console.source.linked(caller, version=v)
+    linked = await visit_of(request).console.source.linked(caller, version=v, part=part)
     network = request.app.state.follower.directory.networks.get(linked.state.network)
-    return Opened(_spoken(request, linked.state.network), token, linked, network)
+    return Opened(_spoken(request, linked.state.network), token, linked, network, part)
 
 
 OpenedByLink = Annotated[Opened, Depends(opened_by_link)]
@@ -127,7 +139,7 @@ async def acted(request: Request, opened: OpenedByLink, act: str) -> Response:
     try:
         version = await _hand_on(opened, filled)
     except NotTaken as refused:
-        return _refused(await opened_by_link(request, opened.token), refused.code, refused.status, filled)
+        return _refused(await opened_by_link(request, opened.token, part=opened.part), refused.code, refused.status, filled)
     return RedirectResponse(opened.address(said=filled.act, v=str(version)), 303)
 
 
@@ -180,9 +192,11 @@ def _page(
         # The same form sent again is the same act; anything else begins anew.
         form=filled.form if filled is not None and filled.form else secrets.token_hex(16),
         token=opened.token,
-        query="?lang=en" if opened.lang == "en" else "",
+        query=opened.query(),
         here=opened.address(),
-        other=f"/e/{opened.token}" + ("?lang=en" if opened.lang == "zh" else ""),
+        other=opened.address(lang="en" if opened.lang == "zh" else "zh"),
+        parts=[(one, opened.address(part=name), one.state.status in TURN) for name, one in opened.linked.parts.items()],
+        up=opened.address(part=""),
         said=phrase(opened.lang, f"said_{said}") if said else None,
         behind=behind,
         trouble=trouble,

@@ -13,6 +13,11 @@ from services.tracker.console.times import Lang
 from services.tracker.console.typeset import filled
 
 PHRASES: Final[dict[str, tuple[str, str]]] = {
+    # the enterprise's page: a demand in parts
+    "parts_title": ("分项", "Its parts"),
+    "parts_hint": ("这件诉求分项办理，请点开每一项查看，分别确认。", "It is handled in parts. Open each one to follow and confirm it."),
+    "parts_turn": ("请您处理", "Your turn"),
+    "part_of": ("返回整件诉求：{title}", "Back to the whole: {title}"),
     # the enterprise's page: where it stands
     "page_title": ("您的诉求", "Your demand"),
     "number": ("诉求号", "Number"),

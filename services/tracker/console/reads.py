@@ -6,6 +6,8 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -93,20 +95,36 @@ class TrackerSource:
                 raise NotFound("demand_not_found")
             return await read_trail(entries, self._rooms.keys, reads_text=scope.reads_text)
 
-    async def linked(self, caller: Caller, *, version: int) -> Linked:
-        """One demand's history from the archive, whatever the views say. Nothing is opened, nor waited for, before the link is proved."""
+    async def linked(self, caller: Caller, *, version: int, part: str = "") -> Linked:
+        """The history of a demand and its parts from the archive, whatever the views say.
+
+        Nothing is opened, nor waited for, before the link is proved.
+        """
         assert caller.link is not None
-        entries = await self._entries(caller.link.demand)
+        whole = await self._history(caller, caller.link.demand, 0 if part else version)
+        if part:
+            demand = next((one.demand for one in whole.state.parts if one.part == part), None)
+            if demand is None:
+                raise NotFound("demand_not_found")
+            return replace(await self._history(caller, demand, version), whole=whole)
+        parts: dict[str, Linked] = {}
+        for one in whole.state.parts:
+            with suppress(NotFound):  # Split a moment ago: not every part is there yet.
+                parts[one.part] = await self._history(caller, one.demand, 0)
+        return replace(whole, parts=parts)
+
+    async def _history(self, caller: Caller, demand: str, version: int) -> Linked:
+        entries = await self._entries(demand)
         plain = await read_trail(entries, self._rooms.keys, reads_text=False)
-        require_link(caller, caller.link.demand, fold(plain.commits))
+        require_link(caller, demand, fold(plain.commits))
         end = asyncio.get_running_loop().time() + _LINK_WAITS
         while entries[-1].ver < version and (left := end - asyncio.get_running_loop().time()) > 0:
             rung = self._rooms.bell.listen()
-            entries = await self._entries(caller.link.demand)
+            entries = await self._entries(demand)
             if entries[-1].ver < version:
                 await heard(rung, min(left, _LOOK_AGAIN))
         with database_errors():
-            return linked_of(caller.link.demand, await read_trail(entries, self._rooms.keys, reads_text=True))
+            return linked_of(demand, await read_trail(entries, self._rooms.keys, reads_text=True))
 
     async def _entries(self, demand: str) -> list[archive.Entry]:
         with database_errors():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -86,13 +86,18 @@ class DemandFacts:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """What an enterprise's own link opens: its demand's whole history with every text in it. `title` None: erased."""
+    """What an enterprise's own link opens: its demand's whole history with every text in it. `title` None: erased.
+
+    `parts`: what it was split into, as far as that has come into being, by name. Of a part, `whole` is the demand it comes from.
+    """
 
     demand: str
     version: int
     title: str | None
     state: DemandState
     trail: Trail
+    parts: Mapping[str, Linked] = field(default_factory=dict)
+    whole: Linked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +131,10 @@ class ConsoleSource(Protocol):
         """Return its history. Raises NotFound like `demand`."""
         ...
 
-    async def linked(self, caller: Caller, *, version: int) -> Linked:
-        """Return what an enterprise's own link opens, waiting a few seconds for `version`.
+    async def linked(self, caller: Caller, *, version: int, part: str = "") -> Linked:
+        """Return what an enterprise's own link opens, or the part of it named, waiting a few seconds for `version`.
 
-        Raises NotFound for a link that is not the demand's own, Corrupt.
+        Raises NotFound for a link that is not the demand's own and for a part it does not have, Corrupt.
         """
         ...
 

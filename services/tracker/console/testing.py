@@ -129,14 +129,22 @@ class MemorySource:
             commits = [replace(step, events=[TrailEvent(item.event) for item in step.events]) for step in commits]
         return Trail(list(commits), segments(step.commit for step in commits if step.commit is not None))
 
-    async def linked(self, caller: Caller, *, version: int) -> Linked:
-        """One demand's history. There is nothing to wait for: a commit is there at once or never."""
+    async def linked(self, caller: Caller, *, version: int, part: str = "") -> Linked:
+        """The history of a demand and its parts. There is nothing to wait for: a commit is there at once or never."""
         assert caller.link is not None
-        held = self._held.get(caller.link.demand)
+        whole = self._history(caller, caller.link.demand)
+        if part:
+            demand = next((one.demand for one in whole.state.parts if one.part == part), "")
+            return replace(self._history(caller, demand), whole=whole)
+        there = {one.part: self._history(caller, one.demand) for one in whole.state.parts if one.demand in self._held}
+        return replace(whole, parts=there)
+
+    def _history(self, caller: Caller, demand: str) -> Linked:
+        held = self._held.get(demand)
         if held is None:
             raise NotFound("demand_not_found")
         trail = Trail(list(held.commits), segments(step.commit for step in held.commits if step.commit is not None))
-        found = linked_of(caller.link.demand, trail)
+        found = linked_of(demand, trail)
         require_link(caller, found.demand, found.state)
         return found
 

@@ -58,6 +58,7 @@ class Story:
     office: Office
     demand: str = DEMAND
     submitter: str | None = None
+    parent: str | None = None
     at: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +85,8 @@ class Story:
             description=SEALED,
             requester=SEALED,
             submitter_node=self.submitter,
-            link=digest_of(token_of(self.demand)),
+            link=digest_of(token_of(self.parent or self.demand)),
+            parent=self.parent,
         )
         return self.then("SubmitDemand", PARTNER, (event, {"title": TITLE, "description": "样例", "requester": "{}"}))
 
