@@ -37,6 +37,7 @@ WANTED = (
     # The sample traffic's own keys: its actors touch nothing but sample demands.
     Wanted("sample_partner", "partner"),
     Wanted("sample_hub", "coordinator", CITY_HUB),
+    Wanted("sample_second", "coordinator", CITY_HUB),
     Wanted("sample_bureau", "bureau"),
 )
 SYSTEM = Wanted("system", "system_admin")

@@ -72,6 +72,11 @@ def _hub(path: str, body: Mapping[str, Any]) -> Callable[[View], Act]:
     return lambda view: Act("hub", "router", f"/{path}", body)
 
 
+def _second(path: str, body: Mapping[str, Any]) -> Callable[[View], Act]:
+    """What the hub's first person did for a node, or asked for, another one judges."""
+    return lambda view: Act("second", "router", f"/{path}", body)
+
+
 def _says(path: str, body: Mapping[str, Any] | None = None, who: Who = "enterprise") -> Callable[[View], Act]:
     return lambda view: Act(who, "intake", f"/{path}", body or {})
 
@@ -132,18 +137,13 @@ SERVE: Final = Step("ServiceRecorded", _WORKING, _node("services", _SERVICE))
 RESOLVE: Final = Step("DemandResolved", _WORKING, _node("resolution", _RESULT))
 CONFIRM: Final = Step("ResolutionConfirmed", _RESOLVED, _says("confirmation"))
 RATE: Final = Step("DemandRated", _CLOSED, _says("rating", {"grade": "satisfied"}))
-CALL_BACK: Final = Step("FollowUpRecorded", _CLOSED, _hub("follow-up", {"outcome": "confirmed"}), after=8)
+CALL_BACK: Final = Step("FollowUpRecorded", _CLOSED, _second("follow-up", {"outcome": "confirmed"}), after=8)
 SECOND: Final = (replace(SERVE, times=2), replace(RESOLVE, times=2))
 DONE: Final = (SERVE, RESOLVE, CONFIRM, RATE)
 
 
 def _return(times: int) -> Step:
     return Step("AssignmentReturned", _ASSIGNED, _node("return", {"reason": "no_capacity", "note": "样例：本周在办已满。"}), times=times)
-
-
-def _called_back(times: int) -> Step:
-    """The enterprise's link opens the whole; the parts are confirmed by a call."""
-    return Step("FollowUpRecorded", _RESOLVED, _hub("follow-up", {"outcome": "confirmed"}), times=times)
 
 
 PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
@@ -178,9 +178,9 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         ACCEPT,
         *DONE,
         Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：答复太慢。"})),
-        Step("ComplaintVerified", _CLOSED, _hub("complaints/c1/finding", {"verified": True, "note": "样例：属实，已提醒。"})),
+        Step("ComplaintVerified", _CLOSED, _second("complaints/c1/finding", {"verified": True, "note": "样例：属实，已提醒。"})),
         Step("ComplaintRaised", _CLOSED, _says("complaints", {"note": "样例：收费太高。"}), times=2),
-        Step("ComplaintDismissed", _CLOSED, _hub("complaints/c2/finding", {"verified": False, "note": "样例：为公益服务，未收费。"})),
+        Step("ComplaintDismissed", _CLOSED, _second("complaints/c2/finding", {"verified": False, "note": "样例：为公益服务，未收费。"})),
     ),
     "reopened": (
         ACCEPT,
@@ -197,7 +197,7 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(
             "DemandReopened",
             frozenset({"disputed"}),
-            _hub("dispute/decision", {"upheld": True, "same_node": True, "note": "样例：请重新办理。"}),
+            _second("dispute/decision", {"upheld": True, "same_node": True, "note": "样例：请重新办理。"}),
         ),
         *SECOND,
         CONFIRM,
@@ -207,9 +207,9 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
     "extended": (
         ACCEPT,
         Step("ExtensionRequested", _WORKING, _node("extension", {"span": "45s", "note": "样例：等待检测结果。"})),
-        Step("ExtensionRefused", _WORKING, _hub("extension/decision", {"granted": False, "note": "样例：请先联系检测机构。"})),
+        Step("ExtensionRefused", _WORKING, _second("extension/decision", {"granted": False, "note": "样例：请先联系检测机构。"})),
         Step("ExtensionRequested", _WORKING, _node("extension", {"span": "45s", "note": "样例：机构已排期。"}), times=2),
-        Step("ExtensionGranted", _WORKING, _hub("extension/decision", {"granted": True})),
+        Step("ExtensionGranted", _WORKING, _second("extension/decision", {"granted": True})),
         *DONE,
     ),
     "twin": (ACCEPT, SERVE, Step("MergeReceived", _WORKING, None), RESOLVE, CONFIRM),
@@ -266,10 +266,10 @@ PLANS: Final[Mapping[str, tuple[Step, ...]]] = {
         ACCEPT,
         SERVE,
         RESOLVE,
-        _called_back(1),
+        CONFIRM,
         Step("DemandReopened", _CLOSED, _says("reopening", {"note": "样例：分项还有问题。"}, "partner")),
         *SECOND,
-        _called_back(2),
+        replace(CALL_BACK, when=_RESOLVED, after=3),
     ),
     "imported": (Step("HistoryImported", _HELD, None), ACCEPT, ANSWER, *DONE),
 }

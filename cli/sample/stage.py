@@ -41,12 +41,12 @@ class _Known:
 
 
 class Stage:
-    """One client, four kinds of actors. `links` holds the enterprises' own links of this run; nobody else knows them."""
+    """One client, five kinds of actors. `links` holds the enterprises' own links of this run; nobody else knows them."""
 
     def __init__(self, client: httpx2.AsyncClient, endpoints: Mapping[str, str], keys: Mapping[str, str]) -> None:
         self._client = client
         self._endpoints = endpoints
-        self._keys = {"hub": keys["sample_hub"], "bureau": keys["sample_bureau"], "partner": keys["sample_partner"]}
+        self._keys = {who: keys[f"sample_{who}"] for who in ("hub", "second", "bureau", "partner")}
         self._links: dict[str, str] = {}
         self._parents: dict[str, str] = {}
         self._hub = ""
@@ -108,7 +108,7 @@ class Stage:
         known.over = is_over(view)
         act = next_act(view)
         if act is not None:
-            await self._do(act, demand)
+            await self._do(act, view.demand)
             known.again = time.monotonic() + AGAIN * 2**known.tries
             known.tries += 1
 
@@ -142,7 +142,9 @@ class Stage:
         return found
 
     async def _do(self, act: Act, demand: Mapping[str, Any]) -> None:
-        token = self._links.get(demand["id"]) if act.who == "enterprise" else self._keys[act.who]
+        # The link of a whole is that of its parts.
+        own = self._links.get(demand["id"]) or self._links.get(demand.get("parent") or "")
+        token = own if act.who == "enterprise" else self._keys[act.who]
         if token is None:
             return  # submitted in an earlier run: the enterprise stays silent
         headers = _bearer(token) | {"Idempotency-Key": f"sample-{demand['id']}-{demand['version']}"}

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-Who = Literal["hub", "bureau", "partner", "enterprise"]
+Who = Literal["hub", "second", "bureau", "partner", "enterprise"]
+"""`hub` handles for all nodes, `second` is another person there, who judges what `hub` did."""
 Service = Literal["intake", "router"]
 
 

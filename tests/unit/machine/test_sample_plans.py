@@ -133,3 +133,21 @@ def test_the_batch_from_a_former_system_is_an_open_case_with_its_history_and_a_n
     assert [step.step for step in case.steps] == ["submitted", "assigned", "accepted", "progress"]
     assert new is None
     assert {plan for plan, _ in rows} <= set(PLANS)
+
+
+JUDGMENTS = {"FollowUpRecorded", "DemandReopened", "ExtensionGranted", "ExtensionRefused", "ComplaintVerified", "ComplaintDismissed"}
+JUDGING = ("follow-up", "dispute/decision", "extension/decision", "finding")
+
+
+def test_what_one_person_of_the_hub_resolves_or_asks_for_another_one_judges() -> None:
+    """Hazard: the network refuses who judges its own work, and such a plan would never go on."""
+    judged = set()
+    for step in (step for steps in PLANS.values() for step in steps if step.make is not None and step.event in JUDGMENTS):
+        assert step.make is not None
+        act = step.make(view(sample=True, status="closed"))
+        if act.path.endswith(JUDGING):
+            judged.add(step.event)
+            assert act.who == "second", step
+        elif act.service == "router":
+            assert act.who != "second", step
+    assert judged == JUDGMENTS

@@ -15,7 +15,7 @@ import pytest
 from cli.sample.stage import Stage
 
 ENDPOINTS = {name: f"http://{name}" for name in ("intake", "router", "tracker", "registry")}
-KEYS = {"sample_hub": "hub", "sample_bureau": "bureau", "sample_partner": "partner"}
+KEYS = {"sample_hub": "hub", "sample_second": "second", "sample_bureau": "bureau", "sample_partner": "partner"}
 PART = "ningbo-26a-0123456789abcdef"
 
 
@@ -113,3 +113,29 @@ def test_a_batch_that_may_go_in_later_is_brought_again(status: int, lines: list[
     rows = [json.loads(line) for line in sent[0].content.splitlines()]
     assert [row["partner_ref"] for row in rows] == ["sample/imported/0", "sample/smooth/1"]
     assert sent[0].headers["Idempotency-Key"] == "batch-1"
+
+
+def test_a_part_is_confirmed_by_the_link_of_the_whole() -> None:
+    whole = "ningbo-26a-fedcba9876543210"
+    town = Town(status="resolved", partner_ref=None)
+    town.parent = whole
+    confirmed: list[tuple[str, str]] = []
+    events: list[dict[str, Any]] = [{"type": name, "data": {}} for name in ("AssignmentAccepted", "ServiceRecorded", "DemandResolved")]
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "POST" and request.url.path == "/v1/demands":
+            return httpx2.Response(201, json={"id": whole, "links": {"enterprise": "http://tracker/e/lde_whole"}})
+        if request.url.path.endswith("/trail"):
+            return httpx2.Response(200, json={"commits": [{"version": 2, "events": events}]})
+        if request.url.path.endswith("/confirmation"):
+            confirmed.append((request.url.path, request.headers["Authorization"]))
+        return town.answer(request)
+
+    async def run() -> None:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(answer)) as client:
+            stage = Stage(client, ENDPOINTS, KEYS)
+            await stage.submit("split", {}, "key", 1)
+            await stage.play()
+
+    asyncio.run(run())
+    assert confirmed == [(f"/v1/demands/{PART}/confirmation", "Bearer lde_whole")]

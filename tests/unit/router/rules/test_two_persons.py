@@ -19,7 +19,7 @@ from libs.events import (
     ResolutionDisputed,
     ServiceRecorded,
 )
-from libs.events.testing import Decided, sealed
+from libs.events.testing import Decided, Step, sealed
 from services.intake import domain as intake
 from services.router import domain as router
 from services.router.follow_ups import reason_of
@@ -43,7 +43,7 @@ def when(given: e.Situation, command: router.Command | intake.Command) -> Decide
     return given.when(lambda state: router.decide(state, command))
 
 
-def resolved_by(person: Standing, *more: s.Step, submitted: s.Step | None = None) -> e.Situation:
+def resolved_by(person: Standing, *more: Step, submitted: Step | None = None) -> e.Situation:
     """The window's demand, resolved by this person: its own clerk, or a coordinator who acts for it."""
     history = (submitted or s.submitted(), (s.assigned(), s.ON_ASSIGNMENT), (s.accepted(), s.promise(return_=s.march(4, 17, 30))), SERVED)
     decided = when(s.DEMAND.given(*history), router.ResolveDemand("a1", person, s.NOW, "solved", N))
@@ -51,13 +51,14 @@ def resolved_by(person: Standing, *more: s.Step, submitted: s.Step | None = None
     return s.DEMAND.given(*history, decided.events, *more)
 
 
-def at_the_counter(party: str) -> s.Step:
+def at_the_counter(party: str) -> Step:
     return s.submitted().model_copy(update={"party": party})
 
 
 CALL_BACK = router.RecordFollowUp("confirmed", HUB, s.NOW)
 DECIDE_DISPUTE = router.DecideDispute(False, True, HUB, s.NOW, N)
-OWN_DECISIONS = {
+Judging = router.RecordFollowUp | router.DecideDispute | router.DecideComplaint
+OWN_DECISIONS: dict[str, tuple[Judging, tuple[Step, ...]]] = {
     "confirms by call-back": (CALL_BACK, ()),
     "disputes by call-back": (replace(CALL_BACK, outcome="disputed", note=N), ()),
     "calls back after closing": (CALL_BACK, (DemandClosed(outcome="unconfirmed"),)),
@@ -165,7 +166,7 @@ def test_a_call_nobody_answered_is_made_again_and_its_deadline_stays() -> None:
 
 def test_the_third_call_nobody_answered_is_the_last() -> None:
     calls = s.closed_demand(ORDERED)
-    history: list[s.Step] = [ORDERED]
+    history: list[Step] = [ORDERED]
     for again in (True, True, None):
         decided = when(calls, replace(CALL_BACK, outcome="unreachable"))
         decided.then(FollowUpRecorded(by=s.HUB, outcome="unreachable", mismatch=False, again=again))
