@@ -122,8 +122,8 @@ def _spoilt(document: Document, schema: Document, sound: Any) -> Iterator[tuple[
                 if isinstance(spoilt, (list, dict)) and inner.get("type") not in ("array", "object"):
                     continue
                 yield f"{name}={str(spoilt)[:40]!r}", {**sound, name: spoilt}
-        if inner.get("properties"):
-            for place, changed in _spoilt(document, inner, sound.get(name, {})):
+        if inner.get("properties") and name in sound:
+            for place, changed in _spoilt(document, inner, sound[name]):
                 yield f"{name}.{place}", {**sound, name: changed}
 
 
