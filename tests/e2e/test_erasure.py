@@ -44,3 +44,33 @@ def test_two_persons_erase_what_a_demand_said_and_nobody_reads_it_again(system: 
     assert (late.status_code, late.json()["code"]) == (410, "personal_data_erased")
     trail = outside.get("tracker", f"/v1/demands/{identity}/trail", "hub").json()
     assert trail["commits"][-1]["events"][0]["type"] == "PersonalDataErased"
+
+
+def test_what_was_split_is_erased_in_every_part_and_found_nowhere(outside: Outside, demand: dict[str, Any]) -> None:
+    title = f"样例分项{secrets.token_hex(6)}"
+    identity = outside.post("intake", "/v1/demands", demand).json()["id"]
+    outside.get("tracker", f"/v1/demands/{identity}", "hub", min_version=2)
+    assignment = f"/v1/demands/{identity}/assignments/a1"
+    assert outside.post("router", f"{assignment}/acceptance", {}, "clerk").status_code == 201
+    parts = [{"title": title, "description": "样例分项。", "category": category} for category in ("quality", "training")]
+    whole = outside.post("router", f"{assignment}/split", {"join": "all", "parts": parts}, "clerk").json()
+    split = outside.get("tracker", f"/v1/demands/{identity}/trail", "hub", min_version=whole["version"]).json()["commits"][-1]
+    ids = [part["demand"] for part in split["events"][0]["data"]["parts"]]
+    for part in ids:
+        shown = outside.get("tracker", f"/v1/demands/{part}", "hub", min_version=2).json()
+        assert (shown["title"], shown["erased"]) == (title, False)
+        assert outside.post("intake", f"/v1/demands/{part}/withdrawal", {}).status_code == 201
+    assert len(outside.get("tracker", "/v1/demands", "hub", q=title).json()["items"]) == 2
+    outside.get("tracker", f"/v1/demands/{identity}", "hub", min_version=whole["version"] + 2)
+    assert outside.post("intake", f"/v1/demands/{identity}/withdrawal", {}).status_code == 201
+    assert outside.post("router", f"/v1/demands/{identity}/erasure", {"reason": "subject_asked"}, "hub").status_code == 201
+    assert outside.post("router", f"/v1/demands/{identity}/erasure/approval", {}, "bureau").status_code == 201
+    for part in ids:
+        again = outside.post("router", f"/v1/demands/{part}/erasure", {"reason": "subject_asked"}, "hub")
+        assert (again.status_code, again.json()["code"]) == (410, "personal_data_erased")
+        shown = outside.get("tracker", f"/v1/demands/{part}", "hub", min_version=4).json()
+        assert shown["erased"] is True
+        assert shown.keys().isdisjoint({"title", "requester_name"})
+        late = outside.post("intake", f"/v1/demands/{part}/reopening", {"note": "样例"})
+        assert (late.status_code, late.json()["code"]) == (410, "personal_data_erased")
+    assert outside.get("tracker", "/v1/demands", "hub", q=title).json()["items"] == []
