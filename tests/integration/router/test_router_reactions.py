@@ -9,6 +9,7 @@ import pytest
 from libs.chassis.keyring import DataKey, Kek, KeyRing, open_text, seal_text
 from libs.demand import FollowUp, Status
 from libs.events import (
+    ActTakenBack,
     AssignmentAccepted,
     DemandClosed,
     DemandMerged,
@@ -255,6 +256,24 @@ async def test_silence_closes_as_unconfirmed_and_is_called_back(town: Town) -> N
         ordered = (await town.commits(demand))[-1].events[0]
         assert isinstance(ordered, FollowUpOrdered)
         assert (ordered.reason, ordered.node) == ("unconfirmed", "win-one")
+
+
+async def test_a_resolution_taken_back_and_made_again_is_called_back_again(town: Town) -> None:
+    """Hazard: who takes its own work back for a moment gets out of the call-back that had been ordered."""
+    await town.publish(content())
+    async with town.router():
+        demand = await town.submit()
+        await town.assigned(demand)
+        own = (await town.state(demand)).party
+        resolved = DemandResolved(assignment="a1", node="win-one", result="solved", note=note(), person=own)
+        await town.append(demand, "AcceptAssignment", "accept", AssignmentAccepted(assignment="a1", node="win-one"))
+        await town.append(demand, "ResolveDemand", "resolve", resolved)
+        await town.happens(demand, "FollowUpOrdered")
+        await town.append(demand, "TakeBackAct", "back", ActTakenBack(act="resolve", assignment="a1", node="win-one"))
+        assert (await town.state(demand)).follow_up is FollowUp.NONE
+        await town.append(demand, "ResolveDemand", "again", resolved)
+        await town.happens(demand, "FollowUpOrdered", 2)
+        assert (await town.state(demand)).follow_up is FollowUp.ORDERED
 
 
 async def test_the_first_that_a_node_closes_in_a_month_is_called_back_and_no_other_unless_drawn(town: Town) -> None:
