@@ -32,7 +32,8 @@ KeyFile = Annotated[Path | None, typer.Option("--key-file", help="密钥文件 �
 def check(full: Full = False, router: Router = None, key_file: KeyFile = None) -> None:
     """着落核查：每个未结诉求都有责任节点和定时器 · Check that no open demand is orphaned; exit 1 if one is.
 
-    Asks the router with the operator's key of this machine, unless told otherwise. Behind several routers each answers for its partitions.
+    Asks the router with the operator's key of this machine, unless told otherwise. Of several routers any one answers for all: it fails as
+    well when nobody has checked a partition lately.
     """
     remote = Remote(address("router", router), key("operator", key_file))
     found = remote.get(f"/v1/check?full={str(full).lower()}") or {}
@@ -48,6 +49,9 @@ def _print(found: dict[str, Any]) -> None:
     where = f"{found['checked']} 件诉求、{found['partitions']} 个分区 · {found['checked']} demands, {found['partitions']} partitions"
     if not found["complete"]:
         console.print("✗ 未能全部核查：未结诉求过多 · not all could be checked: too many are open")
+    if unchecked := found.get("unchecked"):
+        parts = " ".join(map(str, unchecked))
+        console.print(f"✗ {len(unchecked)} 个分区近期无人核查 · {len(unchecked)} partitions not checked lately: {parts}")
     if found["ok"]:
         console.print(f"✓ 件件有着落 · every open demand has landed ({where})")
     else:

@@ -1,5 +1,8 @@
 """Runs the check for orphans over live data: every few seconds over the rows, on request over the streams themselves.
 
+The rows of the partitions owned are checked here, those of the others by their owners (`services.router.coverage`); the streams of all are
+folded by whoever is asked to.
+
 A row is as new as its partition's checkpoint. So before anything is reported its demand is folded from the stream once more, and left
 out while commits are still on their way to the checkpoint.
 """
@@ -26,6 +29,7 @@ from libs.events.names import demand_subject, parse_demand_id, partition
 from libs.events.timers import TimerBook
 from services.router.availability import is_available
 from services.router.check import KINDS, Doubt, Kind, Ledger, Violation, Watched, differences, doubts
+from services.router.coverage import EVERY, RECENT, PartCheck, Whole, by_partition, read_checked, together, write_checked
 from services.router.metrics import Meters
 from services.router.open_demands import GRACE, OPEN_DEMAND, OpenDemand
 from services.router.ownership import PartitionOwnership
@@ -37,27 +41,29 @@ CHUNK: Final = 1_000
 AHEAD: Final = timedelta(seconds=5)
 """Timers that fire within this are not asked for: they may be gone before the answer is there."""
 
+EVERY_ROUND: Final = timedelta(seconds=15)
+
 _NAMES: Final = tuple(field.name for field in fields(OpenDemand))
 _log = structlog.get_logger("checking")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a check came to: demands looked at per network, in how many partitions, and what is wrong.
+    """What a check came to: demands looked at per partition and network, and what is wrong. `owned`: the partitions owned then.
 
-    `full`: the streams were folded afresh; `complete`: all of them, none was left out for want of room.
+    `full`: the streams of all partitions were folded afresh; `complete`: none was left out for want of room.
     """
 
     at: datetime
-    partitions: int
-    checked: Mapping[str, int]
+    owned: frozenset[int]
+    counts: Mapping[tuple[int, str], int]
     violations: tuple[Violation, ...]
     full: bool = False
     complete: bool = True
 
 
 class Checking:
-    """One per process. `cells`: the cells whose streams a full check reads."""
+    """One per process. `cells`: the cells whose streams a full check reads; `every`: how often each router checks."""
 
     def __init__(
         self,
@@ -71,6 +77,7 @@ class Checking:
         meters: Meters,
         *,
         grace: timedelta = GRACE,
+        every: timedelta = EVERY_ROUND,
     ) -> None:
         self._engine = engine
         self._ownership = ownership
@@ -81,23 +88,32 @@ class Checking:
         self._now = now
         self._meters = meters
         self._grace = grace
+        self._recent = every * RECENT
         self._ledger = Ledger()
         self._known: frozenset[tuple[str, Kind]] = frozenset()
         self._networks: set[str] = set()
         self._turn = asyncio.Lock()
-        self.last: Report | None = None
+        self.last: Whole | None = None
 
     async def round(self) -> None:
         """Check the rows, set the metric, ring the alarm when something is found that was not known. Raises Unavailable."""
         await self.check()
 
-    async def check(self, *, full: bool = False) -> Report:
-        """Check the partitions owned now. Raises Unavailable, GapDetected."""
+    async def check(self, *, full: bool = False) -> Whole:
+        """Check the partitions owned now, and hear from the other routers about theirs. Raises Unavailable, GapDetected."""
         async with self._turn:
             report = await (self._check_streams() if full else self._check_rows())
-            self._tell(report)
-            self.last = report
-            return report
+            self.last = await self._share(report)
+            return self.last
+
+    async def _share(self, report: Report) -> Whole:
+        own = by_partition(report.owned, report.at, report.counts, report.violations)
+        seen = by_partition(EVERY - report.owned if report.full else (), None, report.counts, report.violations)
+        self._tell(own)
+        async with transaction(self._engine) as connection:
+            await write_checked(connection, own)
+            told = await read_checked(connection, self._now())
+        return Whole(report.at, together(own, told, seen), self._recent, report.full, report.complete)
 
     async def _check_rows(self) -> Report:
         parts, now, directory = self._ownership.parts, self._now(), self._directory()
@@ -108,18 +124,17 @@ class Checking:
             found += await _parked(connection, parts)
             found += await _without_row(connection, parts)
         violations = self._ledger.settle(found, now)
-        return Report(now, len(parts), checked, tuple(await self._confirmed(violations)))
+        return Report(now, parts, checked, tuple(await self._confirmed(violations)))
 
     async def _check_streams(self) -> Report:
         """Check the rows, then fold every open demand afresh and compare it with its row and its timer."""
         rows = await self._check_rows()
-        parts, now = self._ownership.parts, self._now()
-        truth = Truth()
+        now, truth = self._now(), Truth()
         for cell in sorted(self._cells()):
-            await read_truth(self._store, cell, parts, truth)
+            await read_truth(self._store, cell, EVERY, truth)
         async with transaction(self._engine) as connection:
             passed = await _checkpoints(connection)
-        found = await self._extra_rows(truth, parts)
+        found = await self._extra_rows(truth)
         all_open = list(truth.open.values())
         for start in range(0, len(all_open), CHUNK):
             found += await self._compare(all_open[start : start + CHUNK], truth.seqs, passed)
@@ -129,8 +144,8 @@ class Checking:
         known = {violation.demand for violation in rows.violations if violation.kind == "no_row"}
         new = [Violation(one.demand, one.network, one.kind, now) for one in found if one.kind != "no_row" or one.demand not in known]
         violations = (*rows.violations, *await self._confirmed(new))
-        checked = Counter(row.network for row in all_open)
-        return Report(now, len(parts), checked, violations, full=True, complete=truth.complete)
+        checked = Counter((row.part, row.network) for row in all_open)
+        return Report(now, rows.owned, checked, violations, full=True, complete=truth.complete)
 
     async def _compare(self, truths: Sequence[OpenDemand], seqs: Mapping[str, int], passed: Mapping[tuple[str, int], int]) -> list[Doubt]:
         stored = await self._rows([truth.demand for truth in truths])
@@ -159,12 +174,12 @@ class Checking:
             query = select(OPEN_DEMAND).where(OPEN_DEMAND.c.demand.in_(demands))
             return {found["demand"]: _watched(found) for found in (await connection.execute(query)).mappings()}
 
-    async def _extra_rows(self, truth: Truth, parts: frozenset[int]) -> list[Doubt]:
+    async def _extra_rows(self, truth: Truth) -> list[Doubt]:
         """Rows of demands that the streams say are over, or never were."""
         if not truth.complete:
             return []
         async with transaction(self._engine) as connection:
-            rows = await connection.execute(select(OPEN_DEMAND.c.demand, OPEN_DEMAND.c.network).where(OPEN_DEMAND.c.part.in_(parts)))
+            rows = await connection.execute(select(OPEN_DEMAND.c.demand, OPEN_DEMAND.c.network))
             extra = [(row.demand, row.network) for row in rows if row.demand not in truth.open]
         found = []
         for demand, network in extra:
@@ -212,26 +227,28 @@ class Checking:
             return fold.state.is_open and row is None
         return row is None or violation.kind != "not_armed" or row.armed != row.row.due
 
-    def _tell(self, report: Report) -> None:
-        found = Counter((violation.network, violation.kind) for violation in report.violations)
-        self._networks |= {*report.checked, *(network for network, _ in found)}
+    def _tell(self, own: Mapping[int, PartCheck]) -> None:
+        """Set the metric and ring the alarm for the partitions owned: the other routers tell of theirs."""
+        violations = [one for check in own.values() for one in check.violations]
+        found = Counter((violation.network, violation.kind) for violation in violations)
+        self._networks |= {*(network for check in own.values() for network in check.demands), *(network for network, _ in found)}
         for network in self._networks:
             for kind in KINDS:
                 self._meters.orphans.labels(network, kind).set(found[network, kind])
-        known = frozenset((violation.demand, violation.kind) for violation in report.violations)
+        known = frozenset((violation.demand, violation.kind) for violation in violations)
         if known - self._known:
-            first = report.violations[0]
-            kinds = dict(Counter(violation.kind for violation in report.violations))
-            _log.error("orphans_found", demand=first.demand, kind=first.kind, number=len(report.violations), kinds=kinds)
+            first = min(violations, key=lambda violation: violation.since)
+            kinds = dict(Counter(violation.kind for violation in violations))
+            _log.error("orphans_found", demand=first.demand, kind=first.kind, number=len(violations), kinds=kinds)
         elif self._known and not known:
-            _log.info("orphans_gone", checked=sum(report.checked.values()))
+            _log.info("orphans_gone", checked=sum(sum(check.demands.values()) for check in own.values()))
         self._known = known
 
 
-async def _counts(connection: AsyncConnection, parts: frozenset[int]) -> dict[str, int]:
+async def _counts(connection: AsyncConnection, parts: frozenset[int]) -> dict[tuple[int, str], int]:
     row = OPEN_DEMAND.c
-    query = select(row.network, func.count()).where(row.part.in_(parts)).group_by(row.network)
-    return {row[0]: row[1] for row in await connection.execute(query)}
+    query = select(row.part, row.network, func.count()).where(row.part.in_(parts)).group_by(row.part, row.network)
+    return {(row[0], row[1]): row[2] for row in await connection.execute(query)}
 
 
 async def _parked(connection: AsyncConnection, parts: frozenset[int]) -> list[Doubt]:

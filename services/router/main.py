@@ -89,7 +89,10 @@ def create_app(settings: RouterSettings) -> FastAPI:
             grace = timedelta(seconds=settings.grace_seconds)
             timekeeper = Timekeeper(store, fresh_directory, dispatcher, _now, meters)
             rounds = Rounds(engine, ownership, timekeeper, arming, fresh_directory, _now, meters, grace=grace)
-            checking = Checking(engine, ownership, store, timers, fresh_directory, lambda: cells.opened, _now, meters, grace=grace)
+            every = timedelta(seconds=settings.check_seconds)
+            checking = Checking(
+                engine, ownership, store, timers, fresh_directory, lambda: cells.opened, _now, meters, grace=grace, every=every
+            )
             comparisons = Comparisons(engine, ownership, store, keys, _now, meters, lambda: cells.busy)
             await ownership.start()
             stack.push_async_callback(ownership.stop)
@@ -110,6 +113,7 @@ def create_app(settings: RouterSettings) -> FastAPI:
             background.every(COMPARE_EVERY, "compare", comparisons.round)
             stack.push_async_callback(background.stop)
             app.state.checking = checking
+            app.state.ownership = ownership
             app.state.engine = engine
             app.state.cells = cells
             app.state.rooms = Rooms(CommandDesk(store, keys, _now, secrets.token_bytes), engine, follower, ledger, files)

@@ -159,6 +159,15 @@ def test_a_check_that_left_demands_out_says_so_and_fails(system: Machine) -> Non
     assert "✓" not in done.stdout
 
 
+def test_a_check_names_the_partitions_that_nobody_checked_lately_and_fails(system: Machine) -> None:
+    found = {"ok": False, "checked": 9, "partitions": 62, "full": False, "complete": True, "found": 0, "violations": []}
+    with router_that_finds(found | {"unchecked": [3, 7]}) as address:
+        done = liandong(system, "check", "--router", address)
+    assert done.returncode == 1
+    assert "2 partitions not checked lately: 3 7" in done.stdout
+    assert "✓" not in done.stdout
+
+
 def test_a_check_without_a_router_says_that_it_cannot_be_reached(system: Machine) -> None:
     done = liandong(system, "check", "--router", "http://127.0.0.1:9")
     assert done.returncode not in (0, None)

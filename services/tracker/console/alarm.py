@@ -90,7 +90,9 @@ class RouterWatch:
             found = _Summary.model_validate_json(answer.content)
         except (httpx2.HTTPError, ValidationError):
             return Alarm(None)
-        return Alarm(0 if found.ok else max(found.count, 1), found.at)
+        if not found.ok and not found.count:  # nothing was found, but not everything was looked at
+            return Alarm(None, found.at)
+        return Alarm(found.count, found.at)
 
 
 def is_told(caller: Caller, directory: Directory) -> bool:

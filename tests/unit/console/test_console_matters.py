@@ -354,6 +354,12 @@ async def test_an_answer_that_says_nothing_is_told_as_unknown(answer: Callable[[
     assert await Router(answer).watch().look() == Alarm(None)
 
 
+async def test_a_check_that_found_nothing_but_did_not_look_everywhere_is_told_as_unknown() -> None:
+    part = {"ok": False, "count": 0, "at": "2026-11-24T07:00:00Z", "unchecked": 32}
+    router = Router(lambda: httpx2.Response(200, content=json.dumps(part)))
+    assert (await router.watch().look()).count is None
+
+
 async def test_a_router_that_is_away_is_told_as_unknown_and_asked_again() -> None:
     def away() -> httpx2.Response:
         raise httpx2.ConnectError("away")
