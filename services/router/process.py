@@ -230,5 +230,5 @@ class Dispatcher:
 
 
 def unchanged(current: DemandState, decided: DemandState) -> bool:
-    """Tell whether a decision still rests on what it was made on; when the demand was last touched does not matter."""
-    return current is decided or replace(current, at=decided.at) == decided
+    """Tell whether a decision still rests on what it was made on; when it was last touched, or supplemented, does not matter."""
+    return current is decided or replace(current, at=decided.at, supplements=decided.supplements) == decided
