@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.responses import Response as Answer
 
 from libs.chassis.auth import require_role, standing_of
+from libs.chassis.bodies import is_visible
 from libs.chassis.caller import Incoming, LinkedCallerDep, LinkedIncomingDep
 from libs.chassis.commands import Seal, key_of
 from libs.chassis.edge import Upload
@@ -81,7 +82,7 @@ async def attach(
     facts = await asyncio.to_thread(inspect_file, content, request.headers.get("content-type"))
     stored = file_id(demand, facts.digest)
     await _store(rooms, incoming, demand, stored, facts, content)
-    title = unquote(x_file_title, errors="replace").strip()[:TITLE] if x_file_title is not None else None
+    title = _title(x_file_title)
 
     def command(_state: DemandState, by: Standing, _timing: Timing, seal: Seal) -> NodeCommand:
         return AttachEvidence(stored, facts.digest, facts.media_type, facts.size, by, seal("title", title) if title is not None else None)
@@ -114,6 +115,12 @@ async def download(demand: DemandId, file: FileId, caller: LinkedCallerDep, room
 
 
 _EXTENSIONS: Final = {"jpeg": "jpg", "document": "docx", "sheet": "xlsx"}
+
+
+def _title(header: str | None) -> str | None:
+    """What the file is called; nothing where there is nothing to read."""
+    title = unquote(header or "", errors="replace").strip()[:TITLE]
+    return title if is_visible(title) else None
 
 
 async def _store(rooms: Rooms, incoming: Incoming, demand: str, stored: str, facts: FileFacts, content: bytes) -> None:

@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from tests.e2e.conftest import Outside
+from tests.unit.router.sample_files import png
 
 pytestmark = [pytest.mark.servers]
 
@@ -91,6 +92,25 @@ def test_a_demand_of_a_cell_there_is_not_is_not_found_at_once(outside: Outside, 
             content = json.dumps(sound).encode() if sound is not None else None
             answer = client.request(method, target, params={"node": "nb-hub"}, content=content, headers=sent, timeout=4)
             assert answer.status_code in (401, 403, 404), f"{method} {path}: {answer.text}"
+
+
+def test_the_enterprises_file_uploaded_again_by_the_node_is_no_evidence_of_the_node(outside: Outside, demand: dict[str, Any]) -> None:
+    identity = _assigned(outside, demand)
+    assert [_uploaded(outside, identity, key) for key in ("partner", "clerk", "partner", "clerk")] == [201, 201, 200, 200]
+    trail = outside.get("tracker", f"/v1/demands/{identity}/trail", min_version=5).json()
+    told = [event["data"] for commit in trail["commits"] for event in commit["events"] if event["type"] == "EvidenceAttached"]
+    assert [(one["side"], "title" in one) for one in told] == [("enterprise", False), ("node", False)]
+    body = {"result": "solved", "note": "样例：办好", "evidence": [told[0]["file"]]}
+    refused = outside.post("router", f"/v1/demands/{identity}/assignments/a1/resolution", body, "clerk")
+    assert (refused.status_code, refused.json()["code"]) == (422, "evidence_missing")
+
+
+def _uploaded(outside: Outside, identity: str, key: str) -> int:
+    """Send the same picture under a title nobody can read."""
+    address = f"{outside.system.endpoints['router']}/v1/demands/{identity}/files"
+    headers = {"Authorization": f"Bearer {outside.system.keys[key]}", "Idempotency-Key": secrets.token_hex(8)}
+    sent = headers | {"Content-Type": "image/png", "X-File-Title": "%E2%80%8B"}
+    return httpx2.post(address, content=png(), headers=sent, trust_env=False).status_code
 
 
 def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
