@@ -100,7 +100,9 @@ _UNDONE: Final = (
 )
 """Members an own act, and what the system adds to it, may change: taking it back restores them."""
 
-_UNTOUCHED: Final = frozenset({DeadlinesSet, DeadlineWarned, DemandAssigned, ArbitrationOpened, DuplicateSuggested, FollowUpOrdered})
+_UNTOUCHED: Final = frozenset(
+    {DeadlinesSet, DeadlineWarned, DemandAssigned, ArbitrationOpened, DuplicateSuggested, FollowUpOrdered, PartCompleted, PartReopened}
+)
 """What the system adds by itself: an own act stays the latest thing anybody did."""
 _OWN_ACTS: Final = frozenset({AssignmentAccepted, AssignmentReturned, DemandResolved})
 """Asked by exact type: `isinstance` of a pydantic model costs ten times as much, and a rebuild asks for every event."""

@@ -23,8 +23,10 @@ from libs.events import (
     CompletionRequested,
     Deadline,
     DeadlinesSet,
+    DemandSplit,
     DemandSupplemented,
     Refused,
+    SplitPart,
 )
 from services.tracker.console.outward import HttpOutward
 from services.tracker.console.reads import TrackerSource, open_console
@@ -195,6 +197,27 @@ async def test_a_link_opens_its_demand_from_the_archive_and_no_other(place: Plac
         assert "甲窗口" in page.find("section", class_="own-now")[0].text
         for wrong in (other, token[:-1] + ("0" if token[-1] != "0" else "1"), enterprise_token(demand_of(3), salt=b"s" * 32)):
             assert (await client.get(f"/e/{wrong}")).status_code == 404
+
+
+async def test_the_link_of_a_whole_opens_its_parts_from_the_archive(place: Place) -> None:
+    (whole, token), (stranger_s, _) = linked_life(1), linked_life(2)
+    text = {name: whole.sealed("样例：分项", f"parts.{name}.title") for name in ("p1", "p2", "p3")}
+    parts = tuple(
+        SplitPart(part=name, demand=demand_of(number), region="330206", title=text[name], description=text[name])
+        for name, number in (("p1", 3), ("p2", 4), ("p3", 2))
+    )
+    whole.assigned().then(AssignmentAccepted(assignment="a1", node=WINDOW))
+    whole.then(DemandSplit(assignment="a1", node=WINDOW, join="all", parts=parts))
+    part = History(demand_of(3)).submitted(title="样例：检测", link=digest_of(token), parent=whole.demand)
+    await lived(place, whole, part, stranger_s)
+    office, _ = office_of(place)
+    async with stranger(office) as client:
+        page = tree(await client.get(f"/e/{token}"))
+        assert [link.text for link in page.find("section", class_="own-parts")[0].find("a")] == ["样例：检测"]
+        opened = tree(await client.get(f"/e/{token}?part=p1"))
+        assert [heading.text for heading in opened.find("h1")] == ["样例：检测"]
+        for name in ("p2", "p3", "p4"):  # not there yet; another's demand; none of its parts
+            assert (await client.get(f"/e/{token}?part={name}")).status_code == 404
 
 
 async def test_the_page_waits_for_the_act_that_was_just_done(place: Place) -> None:

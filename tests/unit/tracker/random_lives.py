@@ -199,6 +199,7 @@ class Life:
                 yield self._complain
                 yield lambda: (ErasureRequested(requested_by="person-1", reason="subject_asked"),)
                 if state.follow_up is FollowUp.ORDERED:
+                    yield lambda: (FollowUpRecorded(by=COUNTY, outcome="unreachable", mismatch=False, again=True),)
                     yield lambda: (FollowUpRecorded(by=COUNTY, outcome="confirmed", mismatch=False),)
                     yield lambda: (FollowUpRecorded(by=COUNTY, outcome="disputed", mismatch=True), *self._reopen("call_back"))
                 if state.erasure_asked_by is not None:
