@@ -79,8 +79,8 @@ async def correct(demand: DemandId, body: CorrectionInput, incoming: IncomingDep
 async def withdraw(demand: DemandId, body: WithdrawalInput, incoming: IncomingDep, if_match: IfMatch = None) -> Response:
     """撤回未办结的诉求。 Take an open demand back."""
 
-    def command(by: Standing, _timing: Timing, seal: Seal) -> Command:
-        return WithdrawDemand(by, seal("reason", body.reason) if body.reason is not None else None)
+    def command(by: Standing, timing: Timing, seal: Seal) -> Command:
+        return WithdrawDemand(by, timing, seal("reason", body.reason) if body.reason is not None else None)
 
     return await run(incoming, "WithdrawDemand", demand, if_match, body, command)
 

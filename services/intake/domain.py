@@ -11,6 +11,7 @@ from typing import Final, assert_never
 from libs.demand import DemandState, Standing, Status, Timing, own_work, require_allowed, require_files
 from libs.demand.deadlines import brought_forward, promised_again
 from libs.demand.draft import Draft, Events
+from libs.demand.overdue import caught_up
 from libs.events import (
     AssignmentRecalled,
     ComplaintRaised,
@@ -70,6 +71,7 @@ class WithdrawDemand:
     """Take an open demand back."""
 
     by: Standing
+    timing: Timing
     reason: Sealed | None = None
 
 
@@ -149,8 +151,7 @@ def decide(command: Command, state: DemandState) -> Events:
         case CorrectDemand():
             return _correct(command, state)
         case WithdrawDemand():
-            _require(state, command.by, "WithdrawDemand")
-            return [*_recall(state, "withdrawn"), DemandWithdrawn(reason=command.reason)]
+            return _withdraw(command, state)
         case ProvideCompletion():
             return _complete(command, state)
         case ConfirmResolution():
@@ -196,6 +197,13 @@ def _correct(command: CorrectDemand, state: DemandState) -> Events:
     draft.add(*([due] if due is not None else []), *events)
     sooner = brought_forward(draft.state, command.timing, state.urgency)
     return draft.add(*([sooner] if sooner is not None else [])).done()
+
+
+def _withdraw(command: WithdrawDemand, state: DemandState) -> Events:
+    """What was promised and is past was missed, though nobody waits for it any more."""
+    _require(state, command.by, "WithdrawDemand")
+    draft = caught_up(state, command.timing, command.by.network)
+    return draft.add(*_recall(draft.state, "withdrawn"), DemandWithdrawn(reason=command.reason)).done()
 
 
 def _complete(command: ProvideCompletion, state: DemandState) -> Events:

@@ -122,8 +122,8 @@ async def report_progress(
 ) -> Response:
     """签收后报告办理进展。 Tell how far it is, once accepted."""
 
-    def command(_state: DemandState, by: Standing, _timing: Timing, seal: Seal) -> NodeCommand:
-        return ReportProgress(assignment, by, seal("note", body.note))
+    def command(_state: DemandState, by: Standing, timing: Timing, seal: Seal) -> NodeCommand:
+        return ReportProgress(assignment, by, timing, seal("note", body.note))
 
     return await run(incoming, "ReportProgress", demand, if_match, body, command, place=assignment)
 
@@ -137,9 +137,9 @@ async def record_service(
     Record a service: online or offline, welfare, low fee or market, the organisation, the voucher.
     """
 
-    def command(_state: DemandState, by: Standing, _timing: Timing, seal: Seal) -> NodeCommand:
+    def command(_state: DemandState, by: Standing, timing: Timing, seal: Seal) -> NodeCommand:
         note = seal("note", body.note) if body.note is not None else None
-        return RecordService(assignment, by, body.mode, body.fee, body.organisation, body.voucher, body.given_on, note)
+        return RecordService(assignment, by, timing, body.mode, body.fee, body.organisation, body.voucher, body.given_on, note)
 
     return await run(incoming, "RecordService", demand, if_match, body, command, place=assignment)
 

@@ -7,10 +7,11 @@ A person's command carries `by`, its Standing: who acts, and its place in the ne
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never
 
 from libs.demand import DemandState
 from libs.demand.draft import Events
+from libs.demand.overdue import caught_up
 from libs.events import Classification, RoutingInputs
 from services.router.rules import arbitrating, assigning, assisting, closing, handling, merging, timekeeping
 from services.router.rules.arbitrating import ArbitrateAssignment, OpenArbitration, ReplaceArbiter
@@ -194,8 +195,33 @@ def routing_inputs(state: DemandState, classification: Classification | None = N
     )
 
 
+_CATCHING_UP: Final = (
+    ReclassifyDemand,
+    RefuseDemand,
+    MergeDemand,
+    ArbitrateAssignment,
+    ReturnAssignment,
+    ForwardAssignment,
+    ReportProgress,
+    RecordService,
+    RequestCompletion,
+    SuspendDemand,
+    DecideExtension,
+    ResolveDemand,
+)
+"""People's commands that end or pause a promise, or hand it on: what is past is told first."""
+
+
 def decide(state: DemandState, command: Command) -> Events:
     """Return the events a command leads to. Raises NotFound or Refused: illegal_transition, wrong_actor and the command's own codes."""
+    if not isinstance(command, _CATCHING_UP):
+        return _decided(state, command)
+    told = caught_up(state, command.timing, command.by.network)
+    events = _decided(told.state, command)
+    return (*told.events, *events) if events else ()
+
+
+def _decided(state: DemandState, command: Command) -> Events:
     match command:
         case ClassifyDemand():
             return assigning.classify(state, command.classification)

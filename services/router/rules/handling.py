@@ -34,6 +34,7 @@ class ReportProgress:
 
     assignment: str
     by: Standing
+    timing: Timing
     note: Sealed
 
 
@@ -43,6 +44,7 @@ class RecordService:
 
     assignment: str
     by: Standing
+    timing: Timing
     mode: ServiceMode
     fee: ServiceFee
     organisation: str | None = None

@@ -8,21 +8,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from libs.demand import PAUSED, DemandState, Status, Timing
-from libs.demand.deadlines import NET, REQUIRED, on_assignment, promised_again, resolution, unpromised
+from libs.demand import DemandState, Status, Timing
+from libs.demand.deadlines import REQUIRED, on_assignment, promised_again, resolution, unpromised
 from libs.demand.draft import Draft, Events
+from libs.demand.overdue import (
+    chase_again,
+    end_pause,
+    escalate,
+    holder_or_desk,
+    miss,
+    miss_answer,
+    miss_resolution,
+    miss_supervision,
+    past,
+)
 from libs.demand.state import ASSISTING
 from libs.directory import Network
 from libs.events import (
     ArbitrationOpened,
     AssignmentLapsed,
-    Deadline,
     DeadlineMissed,
     DeadlineWarned,
     DemandClosed,
-    DemandEscalated,
 )
-from libs.events.timekeeping import Limit
 from services.router.rules.arbitrating import next_arbiter
 
 STATUSES: Final = frozenset(Status) - {Status.WITHDRAWN, Status.REFUSED, Status.MERGED}
@@ -46,18 +54,10 @@ def keep_time(state: DemandState, command: KeepTime) -> Events:
     again = promised_again(draft.state, draft.timing)
     if again is not None:
         draft.add(again)
-    for due in (_accept, _arbitrate, _pause, _answer, _warn, _resolve, _chase, _assist, _supervise, _follow_up, _dispute, _confirm):
+    first = (_accept, _arbitrate, end_pause, miss_answer, _warn, miss_resolution, _chase, _assist, miss_supervision)
+    for due in (*first, _follow_up, _dispute, _confirm):
         due(draft, command.network)
     return draft.done()
-
-
-def _due(draft: Draft, limit: Limit) -> Deadline | None:
-    """The deadline if it has passed and its clock runs."""
-    state = draft.state
-    deadline = state.deadlines.get(limit)
-    if deadline is None or draft.at < deadline.at or (limit in NET and state.status in PAUSED):
-        return None
-    return deadline
 
 
 def _promise(draft: Draft) -> None:
@@ -80,11 +80,11 @@ def _promise(draft: Draft) -> None:
 
 def _accept(draft: Draft, network: Network) -> None:
     """Silence: the next candidate gets it. What cannot go elsewhere stays, and its supervisors are told."""
-    due, current = _due(draft, "accept"), draft.state.current
+    due, current = past(draft, "accept"), draft.state.current
     if due is None or current is None:
         return
     if current.binding or current.node == draft.state.desk:
-        _miss(draft, network, "accept", due, current.node)
+        miss(draft, network, "accept", due, current.node)
         draft.add(draft.timing.set({"accept": draft.timing.after(draft.at, draft.timing.clocks.rules.chase_every)}))
     else:
         draft.add(AssignmentLapsed(assignment=current.id, node=current.node))
@@ -92,13 +92,13 @@ def _accept(draft: Draft, network: Network) -> None:
 
 def _arbitrate(draft: Draft, network: Network) -> None:
     """A silent arbiter: one hub up takes over; the hub itself is chased."""
-    due, case = _due(draft, "arbitrate"), draft.state.arbitration
+    due, case = past(draft, "arbitrate"), draft.state.arbitration
     if due is None or case is None:
         return
     timing = draft.timing
     above = next_arbiter(network, case.arbiter, case.parties)
     if above is None:
-        _miss(draft, network, "arbitrate", due, case.arbiter)
+        miss(draft, network, "arbitrate", due, case.arbiter)
         draft.add(timing.set({"arbitrate": timing.after(draft.at, timing.clocks.rules.chase_every)}))
         return
     draft.add(DeadlineMissed(limit="arbitrate", node=case.arbiter, due=due.at))
@@ -106,38 +106,18 @@ def _arbitrate(draft: Draft, network: Network) -> None:
     draft.add(timing.set({"arbitrate": timing.after(draft.at, timing.clocks.rules.arbitration)}))
 
 
-def _pause(draft: Draft, network: Network) -> None:
-    """The pause is over: the net clock runs again."""
-    if _due(draft, "complete") is not None or _due(draft, "resume") is not None:
-        draft.resume("expired")
-
-
-def _answer(draft: Draft, network: Network) -> None:
-    due = _due(draft, "answer")
-    if due is not None:
-        _miss(draft, network, "answer", due)
-
-
 def _warn(draft: Draft, network: Network) -> None:
-    due, resolve = _due(draft, "warn"), draft.state.deadlines.get("resolve")
+    due, resolve = past(draft, "warn"), draft.state.deadlines.get("resolve")
     if due is not None:
-        draft.add(DeadlineWarned(limit="resolve", node=_holder(draft), due=(resolve or due).at))
-
-
-def _resolve(draft: Draft, network: Network) -> None:
-    """The promise to the enterprise is broken: up the supervisory path, and from now on the holder is chased."""
-    due = _due(draft, "resolve")
-    if due is not None:
-        _miss(draft, network, "resolve", due)
-        _chase_again(draft)
+        draft.add(DeadlineWarned(limit="resolve", node=holder_or_desk(draft), due=(resolve or due).at))
 
 
 def _chase(draft: Draft, network: Network) -> None:
-    due = _due(draft, "chase")
+    due = past(draft, "chase")
     if due is not None:
-        draft.add(DeadlineWarned(limit="resolve", node=_holder(draft), due=due.at, chase=True))
-        _escalate(draft, network, "resolve", _holder(draft))
-        _chase_again(draft)
+        draft.add(DeadlineWarned(limit="resolve", node=holder_or_desk(draft), due=due.at, chase=True))
+        escalate(draft, network, "resolve", holder_or_desk(draft))
+        chase_again(draft)
 
 
 def _assist(draft: Draft, network: Network) -> None:
@@ -146,22 +126,16 @@ def _assist(draft: Draft, network: Network) -> None:
             draft.add(DeadlineMissed(limit="assist", node=assistance.node, due=assistance.due, assistance=assistance.id))
 
 
-def _supervise(draft: Draft, network: Network) -> None:
-    due = _due(draft, "supervise")
-    if due is not None:
-        _miss(draft, network, "supervise", due)
-
-
 def _follow_up(draft: Draft, network: Network) -> None:
     """A call-back nobody made is the supervisor's miss."""
-    due = _due(draft, "follow_up")
+    due = past(draft, "follow_up")
     if due is not None:
         draft.add(DeadlineMissed(limit="follow_up", node=_above_resolver(draft, network), due=due.at))
 
 
 def _dispute(draft: Draft, network: Network) -> None:
     """A dispute nobody decided is decided for the enterprise."""
-    due = _due(draft, "dispute")
+    due = past(draft, "dispute")
     if due is not None and draft.state.status is Status.DISPUTED:
         draft.add(DeadlineMissed(limit="dispute", node=_above_resolver(draft, network), due=due.at))
         draft.reopen("dispute_unanswered", same_node=True)
@@ -169,23 +143,9 @@ def _dispute(draft: Draft, network: Network) -> None:
 
 def _confirm(draft: Draft, network: Network) -> None:
     """Silence closes, but never as satisfied."""
-    if _due(draft, "confirm") is not None and draft.state.status is Status.RESOLVED:
+    if past(draft, "confirm") is not None and draft.state.status is Status.RESOLVED:
         draft.add(DemandClosed(outcome="unconfirmed"))
         draft.open_reopening_term()
-
-
-def _miss(draft: Draft, network: Network, limit: Limit, due: Deadline, node: str | None = None) -> None:
-    holder = node or _holder(draft)
-    draft.add(DeadlineMissed(limit=limit, node=holder, due=due.at))
-    _escalate(draft, network, limit, holder)
-
-
-def _escalate(draft: Draft, network: Network, rule: Limit, node: str) -> None:
-    """Tell the next one up; each level once. At the top there is nobody further to tell."""
-    above = [node.id for node in network.path_up(node)[1:]] if network.has(node) else [network.hub.id]
-    level = draft.state.escalation
-    if level < len(above):
-        draft.add(DemandEscalated(rule=rule, level=level + 1, to=above[level]))
 
 
 def _above_resolver(draft: Draft, network: Network) -> str:
@@ -193,12 +153,3 @@ def _above_resolver(draft: Draft, network: Network) -> str:
     node = draft.state.resolved_by
     above = network.path_up(node)[1:2] if node is not None and network.has(node) else ()
     return above[0].id if above else draft.state.desk
-
-
-def _chase_again(draft: Draft) -> None:
-    draft.add(draft.timing.set({"chase": draft.timing.after(draft.at, draft.timing.clocks.rules.chase_every)}))
-
-
-def _holder(draft: Draft) -> str:
-    holder = draft.state.holder
-    return holder.node if holder is not None else draft.state.desk

@@ -81,12 +81,12 @@ def test_an_open_demand_is_supplemented_and_stays_where_it_is(status: Status) ->
 
 @pytest.mark.parametrize("status", [Status.SUBMITTED, Status.TRIAGE])
 def test_a_demand_on_the_desk_is_withdrawn_without_a_recall(status: Status) -> None:
-    when(s.standing(status), WithdrawDemand(s.PARTNER)).then(DemandWithdrawn())
+    when(s.standing(status), WithdrawDemand(s.PARTNER, s.NOW)).then(DemandWithdrawn())
 
 
 @pytest.mark.parametrize("status", [Status.ASSIGNED, Status.IN_PROGRESS, Status.AWAITING_ENTERPRISE, Status.SUSPENDED])
 def test_withdrawing_takes_the_assignment_back_from_the_node_in_charge(status: Status) -> None:
-    decided = when(s.standing(status), WithdrawDemand(s.ENTERPRISE, sealed("why")))
+    decided = when(s.standing(status), WithdrawDemand(s.ENTERPRISE, s.NOW, sealed("why")))
     decided.then(recall("withdrawn", "a2"), DemandWithdrawn(reason=sealed("why")))
     assert decided.state.deadlines == {}
 

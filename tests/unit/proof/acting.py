@@ -198,7 +198,7 @@ def _assistance(world: World, demand: str, dice: Dice) -> str:
 BUILD: Final[dict[str, Build]] = {
     "SupplementDemand": lambda w, d, by, t, dice: intake.SupplementDemand(by, sealed()),
     "CorrectDemand": _correct,
-    "WithdrawDemand": lambda w, d, by, t, dice: intake.WithdrawDemand(by),
+    "WithdrawDemand": lambda w, d, by, t, dice: intake.WithdrawDemand(by, t),
     "ProvideCompletion": lambda w, d, by, t, dice: intake.ProvideCompletion(by, t, sealed(), files(w, d, dice)),
     "ConfirmResolution": lambda w, d, by, t, dice: intake.ConfirmResolution(by, t),
     "DisputeResolution": lambda w, d, by, t, dice: intake.DisputeResolution(by, t, sealed()),
@@ -214,8 +214,8 @@ BUILD: Final[dict[str, Build]] = {
     ),
     "NameHandler": lambda w, d, by, t, dice: router.NameHandler(assignment(w, d, dice), "p1", by, dice.pick(("p2", "p1"))),
     "TakeBackAct": _take_back,
-    "ReportProgress": lambda w, d, by, t, dice: router.ReportProgress(assignment(w, d, dice), by, sealed()),
-    "RecordService": lambda w, d, by, t, dice: router.RecordService(assignment(w, d, dice), by, "online", "welfare"),
+    "ReportProgress": lambda w, d, by, t, dice: router.ReportProgress(assignment(w, d, dice), by, t, sealed()),
+    "RecordService": lambda w, d, by, t, dice: router.RecordService(assignment(w, d, dice), by, t, "online", "welfare"),
     "RequestCompletion": lambda w, d, by, t, dice: router.RequestCompletion(assignment(w, d, dice), by, t, sealed()),
     "RequestExtension": lambda w, d, by, t, dice: router.RequestExtension(
         assignment(w, d, dice), Span.parse(dice.pick(("5wd", "10wd", "11wd"))), by, t, sealed()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from libs.demand import HELD, OPEN, PAUSED, AssignmentStatus, DemandState, Status, next_due, own_work, same_hands
@@ -14,6 +14,7 @@ from libs.directory import Network
 from libs.events import (
     ComplaintDismissed,
     ComplaintVerified,
+    DeadlineMissed,
     DeadlinesSet,
     DemandAssigned,
     DemandClosed,
@@ -40,6 +41,13 @@ MOVES = (ExtensionGranted, DemandResumed, DemandReopened)
 
 CORRECTED: Final[frozenset[Limit]] = frozenset({"accept", "answer", "resolve"})
 """What a correction of the urgency may bring forward."""
+
+
+PROMISED: Final[tuple[Limit, ...]] = ("answer", "resolve")
+"""What is owed to the enterprise."""
+
+SKEW: Final = timedelta(seconds=20)
+"""How far behind a server's clock may be, by which a person's command is decided."""
 
 
 def of_state(network: Network, state: DemandState) -> None:
@@ -87,10 +95,11 @@ def of_commit(network: Network, before: DemandState, events: Sequence[DemandEven
     if any(isinstance(event, DemandCorrected) for event in events):
         later = [limit for limit, due in after.deadlines.items() if limit in CORRECTED and due.at > before.deadlines.get(limit, due).at]
         assert not later, "nobody gains time by correcting"
+    _misses(before, events, after)
     answer = before.deadlines.get("supervise")
     assert answer is None or after.deadlines.get("supervise", answer).at <= answer.at, "the answer to a supervision is never put off"
     if after.status is Status.MERGED and promised is not None:
-        assert now_promised is not None, "what was promised before a merge stands again when it is undone"
+        assert now_promised is not None or "resolve" in after.missed, "what was promised before a merge stands again when it is undone"
     for event in events:
         if isinstance(event, DemandAssigned):
             gone = (AssignmentStatus.RETURNED, AssignmentStatus.LAPSED, AssignmentStatus.RESOLVED)
@@ -111,6 +120,18 @@ def of_commit(network: Network, before: DemandState, events: Sequence[DemandEven
             assert at is not None
             fresh_promises = {limit: due for limit, due in event.deadlines.items() if limit not in NET}
             assert all(due.at >= at for due in fresh_promises.values()), "nothing but what runs from submission is promised for the past"
+
+
+def _misses(before: DemandState, events: Sequence[DemandEvent], after: DemandState) -> None:
+    """Whoever ends, moves or forgets a promise that is past tells that it was broken."""
+    at, told = after.at, {event.limit for event in events if isinstance(event, DeadlineMissed)}
+    assert at is not None
+    for limit in PROMISED:
+        promised, now_promised = before.deadlines.get(limit), after.deadlines.get(limit)
+        if promised is None or before.status in PAUSED or at - promised.at < SKEW:
+            continue
+        stands = now_promised is not None and now_promised.at <= promised.at
+        assert stands or limit in told, "a promise kept after its moment has its miss"
 
 
 def _independent(network: Network, before: DemandState, event: ResolutionConfirmed, by: Person | None) -> None:

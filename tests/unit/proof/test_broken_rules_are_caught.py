@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from libs.demand import DemandState, Timing, deadlines, evolve
+from libs.demand import DemandState, Timing, deadlines, evolve, overdue
 from libs.demand.changing import changed
 from libs.demand.deadlines import resolution
-from libs.demand.draft import Events
+from libs.demand.draft import Draft, Events
 from libs.events import DeadlinesSet, DemandEvent
 from services.intake import domain as intake
 from services.router import domain as router
@@ -140,7 +140,13 @@ def whoever_returned_it_gets_it_again(patch: pytest.MonkeyPatch) -> None:
 
 
 def keeping_time_never_ends(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(timekeeping, "_chase_again", lambda draft: None)
+    for module in (overdue, timekeeping):
+        patch.setattr(module, "chase_again", lambda draft: None)
+
+
+def an_act_that_comes_late_hides_its_miss(patch: pytest.MonkeyPatch) -> None:
+    for module in (intake, router):
+        patch.setattr(module, "caught_up", lambda state, timing, network: Draft(state, timing))
 
 
 BROKEN: dict[Break, str] = {
@@ -161,6 +167,7 @@ BROKEN: dict[Break, str] = {
     a_new_category_gains_time: "the promise to resolve moves",
     correcting_the_urgency_gains_time: "nobody gains time by correcting|the promise to resolve moves",
     whoever_returned_it_gets_it_again: "routing passes over",
+    an_act_that_comes_late_hides_its_miss: "a promise kept after its moment has its miss",
     keeping_time_never_ends: "keeping time twice|look at once",
 }
 

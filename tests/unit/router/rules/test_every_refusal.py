@@ -80,7 +80,7 @@ ASSIGNING = (
     Case("illegal_transition", e.in_arbitration, router.RouteDemand(s.explanation(s.SECOND), s.NOW)),
 )
 HANDLING = (
-    Case("unknown_organisation", ACCEPTED, router.RecordService("a1", WINDOW, "online", "market", "nobody"), "organisation"),
+    Case("unknown_organisation", ACCEPTED, router.RecordService("a1", WINDOW, s.NOW, "online", "market", "nobody"), "organisation"),
     Case("pause_used_up", e.paused_enough, router.RequestCompletion("a1", WINDOW, s.NOW, N)),
     Case("pause_used_up", ACCEPTED, replace(SUSPEND, until=s.march(31)), "until"),
     Case("suspension_ends_before_it_begins", ACCEPTED, replace(SUSPEND, until=at(0)), "until"),
@@ -95,8 +95,8 @@ HANDLING = (
     Case("too_many_files", e.full_of_files, router.AttachEvidence("f20", "sha256:0", "application/pdf", 1, WINDOW)),
     Case("illegal_transition", e.supervised_before, router.CloseSupervision("v1", HUB, N)),
     Case("supervision_not_found", ACCEPTED, router.CloseSupervision("v1", HUB, N)),
-    Case("assignment_not_found", ACCEPTED, router.ReportProgress("a9", WINDOW, N)),
-    Case("illegal_transition", lambda: s.standing(Status.ASSIGNED), router.ReportProgress("a1", HELPER, N)),
+    Case("assignment_not_found", ACCEPTED, router.ReportProgress("a9", WINDOW, s.NOW, N)),
+    Case("illegal_transition", lambda: s.standing(Status.ASSIGNED), router.ReportProgress("a1", HELPER, s.NOW, N)),
 )
 TOGETHER = (
     Case("assists_already", e.assisted, ASK_HELP, "node"),
@@ -141,7 +141,7 @@ CLOSING = (
     Case("personal_data_erased", e.erased, router.RecordFollowUp("confirmed", HUB, s.NOW)),
 )
 ENTERPRISE = (
-    Case("demand_not_found", lambda: s.DEMAND.given(), intake.WithdrawDemand(s.PARTNER)),
+    Case("demand_not_found", lambda: s.DEMAND.given(), intake.WithdrawDemand(s.PARTNER, s.NOW)),
     Case("illegal_transition", s.submitted_demand, intake.SubmitDemand(s.submitted())),
     Case("nothing_to_correct", s.submitted_demand, intake.CorrectDemand(s.PARTNER, s.NOW)),
     Case("confirmation_needs_link", RESOLVED, intake.ConfirmResolution(s.PARTNER, s.NOW)),
@@ -168,7 +168,7 @@ WRONG_ACTOR: Sequence[Case] = (
         for by in (HELPER, s.coordinator("county-1"), s.clerk(s.HUB))
     ),
     *(Case("wrong_actor", ASSIGNED, router.AcceptAssignment("a1", by, s.NOW)) for by in (s.BUREAU, s.PARTNER, s.ENTERPRISE)),
-    Case("wrong_actor", ACCEPTED, router.ReportProgress("a1", HELPER, N)),
+    Case("wrong_actor", ACCEPTED, router.ReportProgress("a1", HELPER, s.NOW, N)),
     Case("wrong_actor", e.assisted, router.AcceptAssistance("s1", WINDOW)),
     # Nobody judges itself: not the holder's own coordinator, not whoever stands beside it.
     *(
@@ -202,14 +202,14 @@ STRANGERS: Sequence[Case] = tuple(
     for status, command in (
         (Status.SUBMITTED, intake.SupplementDemand(s.OTHER_PARTNER, N)),
         (Status.SUBMITTED, intake.CorrectDemand(s.OTHER_PARTNER, s.NOW, region="330205001")),
-        (Status.SUBMITTED, intake.WithdrawDemand(s.OTHER_PARTNER)),
+        (Status.SUBMITTED, intake.WithdrawDemand(s.OTHER_PARTNER, s.NOW)),
         (Status.AWAITING_ENTERPRISE, intake.ProvideCompletion(WINDOW, s.NOW, N)),
         (Status.RESOLVED, intake.ConfirmResolution(WINDOW, s.NOW)),
         (Status.RESOLVED, intake.DisputeResolution(HUB, s.NOW, N)),
         (Status.CLOSED, intake.RequestReopening(s.OTHER_PARTNER, s.NOW, N)),
         (Status.CLOSED, intake.RateDemand(s.OTHER_PARTNER, "satisfied")),
         (Status.CLOSED, intake.RaiseComplaint(s.BUREAU, N)),
-        (Status.MERGED, intake.WithdrawDemand(s.OTHER_PARTNER)),
+        (Status.MERGED, intake.WithdrawDemand(s.OTHER_PARTNER, s.NOW)),
     )
 )
 ALL = (*ASSIGNING, *HANDLING, *TOGETHER, *CLOSING, *ENTERPRISE, *WRONG_ACTOR, *STRANGERS)

@@ -51,11 +51,11 @@ def when(given: e.Situation, command: router.Command) -> Decided[DemandState]:
 
 
 def test_progress_is_reported() -> None:
-    when(s.accepted_demand(), router.ReportProgress("a1", WINDOW, N)).then(ProgressReported(assignment="a1", node=s.WINDOW, note=N))
+    when(s.accepted_demand(), router.ReportProgress("a1", WINDOW, s.NOW, N)).then(ProgressReported(assignment="a1", node=s.WINDOW, note=N))
 
 
 def test_a_service_is_recorded_with_who_gave_it() -> None:
-    command = router.RecordService("a1", WINDOW, "offline", "low_fee", s.NEIGHBOUR, "v-1", s.march(2).date(), N)
+    command = router.RecordService("a1", WINDOW, s.NOW, "offline", "low_fee", s.NEIGHBOUR, "v-1", s.march(2).date(), N)
     when(s.accepted_demand(), command).then(
         ServiceRecorded(
             assignment="a1",
