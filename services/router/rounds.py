@@ -5,7 +5,7 @@ demands whose node fell away are taken back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -30,6 +30,10 @@ SELDOM: Final = 6
 """Every so many rounds what is not armed is looked for, the first time at the start; it costs a look at every row."""
 
 MOST_UNARMED: Final = 10_000
+SETTLED: Final = timedelta(seconds=10)
+"""Batches that were in work so long ago have their rows."""
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 REST: Final = timedelta(seconds=20)
 """A demand that was looked at and is still overdue rests for so long, so that it does not keep others from their turn."""
 
@@ -37,7 +41,11 @@ _log = structlog.get_logger("rounds")
 
 
 class Rounds:
-    """One per process. `grace`: how late a timer may be before its demand is looked at here; `together`: demands looked at at once."""
+    """One per process.
+
+    `grace`: how late a timer may be before its demand is looked at; `together`: demands looked at at once; `settled`: how long a batch may
+    be in work before its rows are written.
+    """
 
     def __init__(
         self,
@@ -51,6 +59,7 @@ class Rounds:
         *,
         grace: timedelta = GRACE,
         together: int = LIMIT,
+        settled: timedelta = SETTLED,
     ) -> None:
         self._engine = engine
         self._ownership = ownership
@@ -63,7 +72,9 @@ class Rounds:
         self._looked: dict[str, datetime] = {}
         self._rounds = 0
         self._together = together
-        self._promised: dict[str, frozenset[int]] = {}
+        self._settled = settled
+        self._promised: dict[str, dict[int, datetime | None]] = {}
+        """Per clock pack and partition, when it was gone through first; None: and once more since."""
 
     async def sweep(self) -> None:
         """Look at what is overdue, and have armed what is not. Raises Unavailable."""
@@ -87,15 +98,22 @@ class Rounds:
     async def promise(self) -> None:
         """Have open demands promised again where a clock pack that applies to them has come into force. Raises Unavailable.
 
-        Partitions that come to be owned later are gone through then: whoever had them may have died half way.
+        Partitions that come to be owned later are gone through then: whoever had them may have died half way. All are gone through twice:
+        what was routed under the old pack a moment before may get its row only after the first look.
         """
+        now = self._now()
         for name, network in self._directory().networks.items():
             for sample in (False, True):
                 clocks = network.clocks(sample)
-                done = self._promised.get(clocks.label, frozenset())
-                parts = self._ownership.parts - done
-                if parts and clocks.applies_to == "open" and await self._look_at_all(parts, name, sample):
-                    self._promised[clocks.label] = done | parts
+                if clocks.applies_to != "open":
+                    continue
+                looked = self._promised.setdefault(clocks.label, {})
+                parts = frozenset(part for part in self._ownership.parts if self._is_due(looked.get(part, _NEVER), now))
+                if parts and await self._look_at_all(parts, name, sample):
+                    looked |= {part: None if part in looked else now for part in parts}
+
+    def _is_due(self, first: datetime | None, now: datetime) -> bool:
+        return first is not None and now - first >= self._settled
 
     async def _look_at_all(self, parts: frozenset[int], network: str, sample: bool) -> bool:
         """Look at every open demand of these partitions. False if of some nobody knows what came of it."""
