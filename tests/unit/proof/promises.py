@@ -76,6 +76,7 @@ def of_state(network: Network, state: DemandState) -> None:
     assert (state.paused_since is not None) == (state.status in PAUSED), "the net clock stands still exactly in a pause"
     running = [assistance for assistance in state.assistances if assistance.status in ASSISTING]
     assert not running or state.status in HANDLING, "assistance ends with the assignment it was asked for"
+    assert state.returns <= network.content.routing.return_budget + 1, "what is handed on too often is arbitrated"
     if state.arbitration is not None:
         assert state.status is Status.TRIAGE, "what is arbitrated is nobody else's"
         hub_of_last_resort = state.arbitration.arbiter == network.hub.id
