@@ -39,7 +39,7 @@ IMPORT: Final = (
         "CSV 的引号有误",
         "The quotes of the CSV are not right",
         "从所指的行（rows.N）起，有引号没有配对、引号后有多余字符，或一格过长；整个文件都未受理，请另存后再试。",
-        "From the row named on (rows.N) a quote is not closed, something follows one, or a cell is too long. No row was taken: save it again.",
+        "From the row named (rows.N) a quote is not closed, something follows one, or a cell is too long. No row was taken: save it again.",
     ),
     _K(
         "batch_columns",

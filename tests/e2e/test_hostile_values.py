@@ -96,12 +96,12 @@ def test_a_demand_of_a_cell_there_is_not_is_not_found_at_once(outside: Outside, 
 
 def test_the_enterprises_file_uploaded_again_by_the_node_is_no_evidence_of_the_node(outside: Outside, demand: dict[str, Any]) -> None:
     identity = _assigned(outside, demand)
-    assert [_uploaded(outside, identity, key) for key in ("partner", "clerk", "partner", "clerk")] == [201, 201, 200, 200]
+    assert [_uploaded(outside, identity, key) for key in ("partner", "hub", "partner", "hub")] == [201, 201, 200, 200]
     trail = outside.get("tracker", f"/v1/demands/{identity}/trail", min_version=5).json()
     told = [event["data"] for commit in trail["commits"] for event in commit["events"] if event["type"] == "EvidenceAttached"]
     assert [(one["side"], "title" in one) for one in told] == [("enterprise", False), ("node", False)]
     body = {"result": "solved", "note": "样例：办好", "evidence": [told[0]["file"]]}
-    refused = outside.post("router", f"/v1/demands/{identity}/assignments/a1/resolution", body, "clerk")
+    refused = outside.post("router", f"/v1/demands/{identity}/assignments/a1/resolution", body, "hub")
     assert (refused.status_code, refused.json()["code"]) == (422, "evidence_missing")
 
 

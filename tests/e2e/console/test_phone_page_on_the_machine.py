@@ -17,6 +17,7 @@ PDF = (
     b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj\nxref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n"
     b"0000000052 00000 n \n0000000101 00000 n \ntrailer<</Size 4/Root 1 0 R>>\nstartxref\n164\n%%EOF\n"
 )
+REPORT = PDF.replace(b"%PDF-1.4", b"%PDF-1.5")
 
 
 class Window:
@@ -41,7 +42,7 @@ class Window:
         """Finish with a report as evidence."""
         url = f"{self.outside.system.endpoints['router']}/v1/demands/{self.demand}/files"
         headers = {"Authorization": f"Bearer {self.outside.system.keys['clerk']}", "Content-Type": "application/pdf"}
-        sent = httpx2.post(url, content=PDF, headers=headers | {"Idempotency-Key": f"report-{self.demand}"}, trust_env=False)
+        sent = httpx2.post(url, content=REPORT, headers=headers | {"Idempotency-Key": f"report-{self.demand}"}, trust_env=False)
         assert sent.status_code in (200, 201), sent.text
         file = sent.headers["location"].rpartition("/")[2]
         return self.act("resolution", {"result": "solved", "note": "样例：方案已交企业。", "evidence": [file]})
