@@ -23,6 +23,8 @@ from libs.events.store import EventStore, Recorded
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
+SMALL: Final = 100
+"""Commits of a batch that is worth waiting for more."""
 
 
 class Projection(Protocol):
@@ -51,13 +53,16 @@ async def run_projection(
     projection: Projection,
     *,
     batch: int = 1_000,
+    gather: float = 0.0,
     stop: asyncio.Event | None = None,
     on_fault: Callable[[Exception], None] | None = None,
     on_silence: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Follow a stream for ever (or until `stop` is set). `on_fault` hears of every Unavailable, GapDetected and Fenced.
 
-    `on_silence` is called about every second in which nothing came; what it raises counts as if `apply` had raised it.
+    After a small batch it waits `gather` seconds for more to come together: under load that saves most of what each batch costs, and
+    what comes alone is applied at once. `on_silence` is called about every second in which nothing came; what it raises counts as if
+    `apply` had raised it.
     """
     pause = FIRST_PAUSE
     while stop is None or not stop.is_set():
@@ -67,6 +72,8 @@ async def run_projection(
                     if recorded:
                         await projection.apply(recorded)
                         pause = FIRST_PAUSE
+                        if len(recorded) < SMALL and gather:
+                            await asyncio.sleep(gather)
                     elif on_silence is not None:
                         await on_silence()
                     if stop is not None and stop.is_set():

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.commands import DataKeys
-from libs.chassis.database import transaction
+from libs.chassis.database import reading, transaction
 from libs.chassis.keyring import open_text
 from libs.demand import INITIAL, OPEN, DemandState, evolve
 from libs.events import Conflict, Corrupt, DemandCorrected, DemandSubmitted, EventStore, LiandongError, Likeness, NotFound, Unavailable
@@ -34,7 +34,7 @@ from services.router.ownership import PartitionOwnership
 
 EVERY: Final = 0.5
 LIMIT: Final = 10
-"""Demands of one round: comparing must not slow routing down."""
+"""Demands taken at once."""
 
 MOST_RIVALS: Final = 20
 """The nearest in time of an enterprise's other demands; who asks the same twice does so soon."""
@@ -91,12 +91,18 @@ class Comparisons:
         self._known: OrderedDict[str, _Read] = OrderedDict()
 
     async def round(self) -> None:
-        """Compare a few demands of the partitions owned. Raises Unavailable."""
-        if self._busy() or not self._ownership.parts:
-            return
-        async with transaction(self._engine) as connection:
+        """Compare the demands of the partitions owned, until none is left or there is more urgent work. Raises Unavailable."""
+        while not self._busy() and (demands := await self._next()):
+            await self._compare_all(demands)
+
+    async def _next(self) -> list[str]:
+        if not self._ownership.parts:
+            return []
+        async with reading(self._engine) as connection:
             values = {"parts": list(self._ownership.parts), "most": LIMIT}
-            demands = list((await connection.execute(_TAKE, values)).scalars())
+            return list((await connection.execute(_TAKE, values)).scalars())
+
+    async def _compare_all(self, demands: Sequence[str]) -> None:
         for demand in demands:
             try:
                 await self._compare(demand)
@@ -128,7 +134,7 @@ class Comparisons:
         others = (row.network == state.network, row.enterprise == state.enterprise, row.demand != demand, row.status.in_(OPEN))
         apart = func.abs(func.extract("epoch", row.submitted_at - state.submitted_at))
         query = select(row.demand, row.version).where(*others).order_by(apart, row.demand).limit(MOST_RIVALS)
-        async with transaction(self._engine) as connection:
+        async with reading(self._engine) as connection:
             return [(found.demand, found.version) for found in await connection.execute(query)]
 
     async def _rival(self, demand: str, version: int) -> _Read | None:

@@ -35,8 +35,9 @@ ROUNDS: Final = 4
 REFRESH_LOAD: Final = timedelta(seconds=30)
 TRY_PARKED: Final = timedelta(seconds=30)
 WATCH_LAG: Final = 2.0
-THICK: Final = 20
-"""Commits in a batch from which on the router counts as busy, for the time `REST`."""
+THICK: Final = 100
+"""Commits within `WINDOW` from which on the router counts as busy, for the time `REST`."""
+WINDOW: Final = timedelta(seconds=1)
 REST: Final = timedelta(seconds=2)
 _log = structlog.get_logger("consumers")
 
@@ -76,7 +77,8 @@ class CellRouter:
         self._seqs: dict[int, int] = {}
         self._parked: set[str] = set()
         self._load_read: datetime | None = None
-        self._busy_until = now()
+        self._busy_until = self._window = now()
+        self._counted = 0
         self._turn = asyncio.Lock()
         self.handled = 0
 
@@ -127,7 +129,7 @@ class CellRouter:
 
     @property
     def busy(self) -> bool:
-        """Whether the last batches were so full that other work should wait."""
+        """Whether commits come so thick that other work should wait."""
         return self._now() < self._busy_until
 
     @property
@@ -159,12 +161,19 @@ class CellRouter:
         if self._ownership.parts != self._parts:
             raise Fenced("other partitions are owned now")
         last = batch[-1].seq
-        if len(batch) >= THICK:
-            self._busy_until = self._now() + REST
+        self._count(len(batch))
         await self._refresh_load()
         cases, broken = await self._book.follow(batch, self._is_due)
         await self._handle(cases, broken, last)
         self.handled = last
+
+    def _count(self, commits: int) -> None:
+        now = self._now()
+        if now - self._window > WINDOW:
+            self._window, self._counted = now, 0
+        self._counted += commits
+        if self._counted >= THICK:
+            self._busy_until = now + REST
 
     async def _retry(self, parked: Sequence[Parking]) -> None:
         self._parked = {parking.demand for parking in parked}

@@ -35,6 +35,8 @@ from services.tracker.spans import batch_span
 BATCH: Final = 2_000
 HEADS: Final = 100_000
 MEASURED_EVERY: Final = 5.0
+GATHER: Final = 0.03
+"""Seconds between two batches: each is a transaction, whatever its size."""
 TRY_AGAIN: Final = 5.0
 _log: Final = structlog.get_logger("tracker.consumers")
 
@@ -243,7 +245,9 @@ class Followers:
         try:
             while True:
                 try:
-                    await run_projection(self._store, demand_stream(cell), healing, batch=BATCH, on_fault=self._on_fault(cell))
+                    await run_projection(
+                        self._store, demand_stream(cell), healing, batch=BATCH, gather=GATHER, on_fault=self._on_fault(cell)
+                    )
                 except StreamChanged as fault:
                     self._stand_still(cell, fault)
                     return
