@@ -141,9 +141,10 @@ class DemandRow(NamedTuple):
         return self.due if self.due is not None else self.overdue_since
 
     def is_overdue(self, now: datetime) -> bool:
-        """Whether a promise of an open demand has passed."""
+        """Whether a promise of an open demand has passed. While it is suspended, a promise that had not passed stands still."""
         promised = self.promised
-        return promised is not None and promised < now
+        stands_still = self.status == Status.SUSPENDED and self.due is not None
+        return promised is not None and promised < now and not stands_still
 
 
 _PLACES: Final = {name: place for place, name in enumerate(DemandRow._fields)}

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, union
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, not_, or_, select, union
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY, array
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from libs.chassis.http import cursor_moment, decode_cursor, encode_cursor
-from libs.demand import OPEN
+from libs.demand import OPEN, Status
 from libs.events import Refused
 from services.tracker import archive
 from services.tracker.demand_row import DemandRow
@@ -257,8 +257,9 @@ def _narrowed(scope: Scope, wanted: DemandFilter, *, status: bool = True) -> lis
 
 
 def _promised_before(moment: datetime) -> ColumnElement[bool]:
-    """Whether what an open demand is promised lies before a moment; see `DemandRow.promised`."""
-    return and_(func.coalesce(demand.c.due, demand.c.overdue_since) < moment, demand.c.status.in_(sorted(OPEN)))
+    """Whether what an open demand is promised lies before a moment; see `DemandRow.is_overdue`."""
+    stands_still = and_(demand.c.status == Status.SUSPENDED, demand.c.due.is_not(None))
+    return and_(func.coalesce(demand.c.due, demand.c.overdue_since) < moment, demand.c.status.in_(sorted(OPEN)), not_(stands_still))
 
 
 def territory_prefix(region: str) -> str:

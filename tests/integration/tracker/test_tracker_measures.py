@@ -15,6 +15,7 @@ from libs.events import (
     DeadlinesSet,
     DemandClosed,
     DemandRated,
+    DemandSuspended,
     FollowUpRecorded,
 )
 from services.tracker.rebuild import rebuild
@@ -130,7 +131,10 @@ async def test_an_assisting_node_sees_the_demand_and_lists_tell_what_is_overdue(
     )
     missed.then(asked)
     fine = History(demand_of(3)).submitted().assigned().then(promise(ahead))
-    await tracker.projected(await tracker.append([late, missed, fine]))
+    stands = History(demand_of(4)).submitted().assigned().then(promise(long_ago))
+    note = stands.sealed("等第三方", "note")
+    stands.then(DemandSuspended(assignment="a1", node=WINDOW, by=PARK, reason="third_party", until=ahead, note=note))
+    await tracker.projected(await tracker.append([late, missed, fine, stands]))
     async with tracker.client(await tracker.key("clerk", at=PARK)) as client:
         assert [item["id"] for item in (await client.get("/v1/demands")).json()["items"]] == [missed.demand]
         shown = (await client.get(f"/v1/demands/{missed.demand}")).json()
@@ -141,8 +145,8 @@ async def test_an_assisting_node_sees_the_demand_and_lists_tell_what_is_overdue(
             return {item["id"] for item in (await client.get("/v1/demands", params=params)).json()["items"]}
 
         assert await ids(overdue="true") == {late.demand, missed.demand}
-        assert await ids(overdue="false") == {fine.demand}
-        assert await ids(due_before=(ahead + timedelta(days=1)).isoformat()) == {late.demand, missed.demand, fine.demand}
+        assert await ids(overdue="false") == {fine.demand, stands.demand}
+        assert await ids(due_before=(ahead + timedelta(days=1)).isoformat()) == {late.demand, missed.demand, fine.demand, stands.demand}
         assert await ids(due_before=long_ago.isoformat()) == set()
 
 

@@ -21,6 +21,7 @@ from libs.events import (
     DemandCorrected,
     DemandMerged,
     DemandResolved,
+    DemandSuspended,
     DemandWithdrawn,
     Event,
     FollowUpOrdered,
@@ -199,6 +200,17 @@ def test_a_broken_promise_stays_what_was_promised_until_a_new_one_is_made() -> N
     assert (row.due, row.promised, row.missed) == (None, DUE, 1)
     assert row.is_overdue(DUE + timedelta(seconds=1))
     assert fold(history.then(promised("resolve"))).overdue_since is None
+
+
+def test_a_suspended_demand_is_not_overdue_unless_it_was_before() -> None:
+    later = DUE + timedelta(seconds=1)
+    for missed, overdue in (((), False), ((DeadlineMissed(limit="resolve", node=WINDOW, due=DUE),), True)):
+        history = History(demand_of(1)).submitted().assigned().then(promised("resolve"))
+        for event in missed:
+            history.then(event)
+        note = history.sealed("等第三方", "note")
+        history.then(DemandSuspended(assignment="a1", node=WINDOW, by=SPECIALIST, reason="third_party", until=later, note=note))
+        assert fold(history).is_overdue(later) is overdue
 
 
 def test_taking_a_resolution_back_restores_what_was_promised() -> None:
