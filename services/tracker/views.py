@@ -249,7 +249,7 @@ def _narrowed(scope: Scope, wanted: DemandFilter, *, status: bool = True) -> lis
     if wanted.due_before is not None:
         parts.append(_promised_before(wanted.due_before))
     if wanted.overdue is not None and wanted.at is not None:
-        overdue = _promised_before(wanted.at)
+        overdue = _overdue(wanted.at)
         parts.append(overdue if wanted.overdue else func.coalesce(overdue, False).is_(False))
     if wanted.text is not None and wanted.text.strip():
         parts.append(_mentions(scope, wanted.text.strip()))
@@ -257,9 +257,13 @@ def _narrowed(scope: Scope, wanted: DemandFilter, *, status: bool = True) -> lis
 
 
 def _promised_before(moment: datetime) -> ColumnElement[bool]:
-    """Whether what an open demand is promised lies before a moment; see `DemandRow.is_overdue`."""
-    stands_still = and_(demand.c.status == Status.SUSPENDED, demand.c.due.is_not(None))
-    return and_(func.coalesce(demand.c.due, demand.c.overdue_since) < moment, demand.c.status.in_(sorted(OPEN)), not_(stands_still))
+    """Whether what an open demand is promised lies before a moment; see `DemandRow.promised`."""
+    return and_(func.coalesce(demand.c.due, demand.c.overdue_since) < moment, demand.c.status.in_(sorted(OPEN)))
+
+
+def _overdue(now: datetime) -> ColumnElement[bool]:
+    """See `DemandRow.is_overdue`."""
+    return and_(_promised_before(now), not_(and_(demand.c.status == Status.SUSPENDED, demand.c.due.is_not(None))))
 
 
 def territory_prefix(region: str) -> str:
