@@ -13,7 +13,9 @@ MACHINE: Final = {
     "tests/e2e/test_erasure.py": "first machine",
     "tests/e2e/test_story.py": "first machine",
     "tests/e2e/test_one_demand.py": "first machine",
+    "tests/e2e/test_own_work.py": "first machine",
     "tests/e2e/test_command_line.py": "second machine",
+    "tests/e2e/test_hostile_values.py": "second machine",
     "tests/e2e/test_policy_commands.py": "second machine",
     "tests/e2e/console/test_phone_page_on_the_machine.py": "second machine",
 }

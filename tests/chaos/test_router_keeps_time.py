@@ -30,9 +30,9 @@ from tests.chaos.moments import Judge
 
 KILLS = int(os.environ.get("LIANDONG_CHAOS_TIMER_KILLS", "10"))
 TARGETS = ("router", "nats")
-FIRST, EACH = 160, max(60 // KILLS, 1)
+FIRST, EACH = min(160, 8 * KILLS), max(60 // KILLS, 1)
 """Demands that are there before the first kill, and those that come with each kill."""
-BETWEEN = 40
+BETWEEN = min(40, 2 * KILLS)
 """Moments that must have been acted on after a kill before the next one."""
 PATIENCE = 90.0
 SEED = 20261122
