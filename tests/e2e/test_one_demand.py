@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from stdnum.cn import uscc
 
 from tests.e2e.collector import Collector
 from tests.e2e.conftest import Outside
@@ -153,7 +154,7 @@ def test_one_trace_leads_from_the_call_to_the_assignment_and_the_projection(
 
 
 def test_the_feed_tells_a_change_live_and_resumes_after_a_cursor(outside: Outside, demand: dict[str, Any]) -> None:
-    identity = submitted(outside, demand)
+    identity = submitted(outside, _of_an_enterprise_of_its_own(demand))
     read(outside, identity, 2)
     cursor, seen = None, []
     while True:
@@ -169,12 +170,18 @@ def test_the_feed_tells_a_change_live_and_resumes_after_a_cursor(outside: Outsid
     headers = {"Authorization": f"Bearer {outside.system.keys['partner']}", "Last-Event-ID": str(cursor)}
     listening = threading.Thread(target=_listen, args=(url, headers, heard, wanted), daemon=True)
     listening.start()
-    later = submitted(outside, demand)
+    later = submitted(outside, _of_an_enterprise_of_its_own(demand))
     assert _until(lambda: any(later in line for line in heard), 10)
     assert not any(identity in line for line in heard)
     wanted.append(later)
     submitted(outside, demand)  # one more line, so that the listener looks up
     listening.join(10)
+
+
+def _of_an_enterprise_of_its_own(demand: dict[str, Any]) -> dict[str, Any]:
+    """The same demand of a fictitious enterprise with no other: nothing is suggested about it."""
+    stem = f"91330200MA{secrets.randbelow(10**7):07}"
+    return {**demand, "requester": {**demand["requester"], "uscc": stem + uscc.calc_check_digit(stem)}}
 
 
 def _listen(url: str, headers: dict[str, str], heard: list[str], enough: list[str]) -> None:
