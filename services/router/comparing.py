@@ -50,7 +50,7 @@ _NOTE: Final = text(
     " where own.demand = any(:fresh) on conflict do nothing"
 ).bindparams(bindparam("fresh", type_=ARRAY(TEXT)))
 _TAKE: Final = text("select demand from router.comparison where part = any(:parts) order by demand limit :most")
-_DONE: Final = text("delete from router.comparison where demand = :demand")
+_DONE: Final = text("delete from router.comparison where demand = any(:demands)").bindparams(bindparam("demands", type_=ARRAY(TEXT)))
 _log = structlog.get_logger("comparing")
 
 
@@ -108,9 +108,9 @@ class Comparisons:
                 await self._compare(demand)
             except (Corrupt, NotFound) as error:  # a destroyed key, an unreadable rival: nothing to suggest
                 _log.info("comparison_not_possible", demand=demand, error=type(error).__name__)
-            async with transaction(self._engine) as connection:
-                await connection.execute(_DONE, {"demand": demand})
             self._meters.compared.inc()
+        async with transaction(self._engine) as connection:
+            await connection.execute(_DONE, {"demands": list(demands)})
 
     async def _compare(self, demand: str) -> None:
         own = await self._read(demand, None)
