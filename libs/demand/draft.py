@@ -39,10 +39,13 @@ class Draft:
             if moved:
                 # The same promises under the same pack, only later; a pack that applies to open demands comes on top of it.
                 self.add(DeadlinesSet(clocks=self.state.clocks or self.timing.clocks.label, deadlines=moved))
-            again = promised_again(self.state, self.timing)
-            if again is not None:
-                self.add(again)
+            self.promise_again()
         return self
+
+    def promise_again(self) -> Draft:
+        """Promise what a new clock pack says, if it applies to open demands and has not been applied to this one."""
+        again = promised_again(self.state, self.timing)
+        return self if again is None else self.add(again)
 
     def reopen(self, cause: ReopenCause, *, same_node: bool, by: str | None = None, note: Sealed | None = None) -> Draft:
         """Have it handled again, with a new promise to resolve counted from now. The demand clock has never stopped."""

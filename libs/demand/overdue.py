@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from libs.demand.deadlines import NET, Timing, promised_again
+from libs.demand.deadlines import NET, Timing
 from libs.demand.draft import Draft
 from libs.demand.state import PAUSED, DemandState
 from libs.directory import Network
@@ -16,10 +16,7 @@ def caught_up(state: DemandState, timing: Timing, network: Network) -> Draft:
     A person's act that ends or pauses a promise, or hands it on, begins from there: otherwise a promise broken some moments ago would
     never have been, or would be the next one's miss.
     """
-    draft = Draft(state, timing)
-    again = promised_again(state, timing)
-    if again is not None:
-        draft.add(again)
+    draft = Draft(state, timing).promise_again()
     end_pause(draft, network)
     miss_answer(draft, network)
     miss_resolution(draft, network)

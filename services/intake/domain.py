@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from libs.demand import DemandState, Standing, Status, Timing, own_work, require_allowed, require_files
-from libs.demand.deadlines import brought_forward, promised_again
+from libs.demand.deadlines import brought_forward
 from libs.demand.draft import Draft, Events
 from libs.demand.overdue import caught_up
 from libs.events import (
@@ -192,9 +192,8 @@ def _correct(command: CorrectDemand, state: DemandState) -> Events:
     events = [corrected, *(_recall(state, "corrected") if reroute else [])]
     if command.urgency in (None, state.urgency):
         return events
-    draft = Draft(state, command.timing)
-    due = promised_again(state, command.timing)  # what a new clock pack promises counts by the class that was in force
-    draft.add(*([due] if due is not None else []), *events)
+    draft = Draft(state, command.timing).promise_again()  # what a new clock pack promises counts by the class that was in force
+    draft.add(*events)
     sooner = brought_forward(draft.state, command.timing, state.urgency)
     return draft.add(*([sooner] if sooner is not None else [])).done()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from libs.demand import DemandState, Status, Timing
-from libs.demand.deadlines import REQUIRED, on_assignment, promised_again, resolution, unpromised
+from libs.demand.deadlines import REQUIRED, on_assignment, resolution, unpromised
 from libs.demand.draft import Draft, Events
 from libs.demand.overdue import (
     chase_again,
@@ -51,9 +51,7 @@ def keep_time(state: DemandState, command: KeepTime) -> Events:
     draft = Draft(state, command.timing)
     if unpromised(state):
         _promise(draft)
-    again = promised_again(draft.state, draft.timing)
-    if again is not None:
-        draft.add(again)
+    draft.promise_again()
     first = (_accept, _arbitrate, end_pause, miss_answer, _warn, miss_resolution, _chase, _assist, miss_supervision)
     for due in (*first, _follow_up, _dispute, _confirm):
         due(draft, command.network)
