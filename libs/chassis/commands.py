@@ -26,7 +26,7 @@ from libs.demand import INITIAL, DemandState, Standing, Timing, evolve
 from libs.events import Actor, Event, EventStore, NotFound, Refused, Sealed
 from libs.events.algorithms import mac
 from libs.events.commit import ActorKind
-from libs.events.execute import Done, Fold, Order, along, execute, load_fold
+from libs.events.execute import Done, Fold, Order, execute, find, load_fold
 from libs.events.names import command_id, demand_subject
 
 Seal = Callable[[str, str], Sealed]
@@ -111,11 +111,7 @@ async def run_command(
     """Run one command on an existing demand. Raises NotFound, Refused, Conflict, Unavailable, Corrupt."""
     subject = demand_subject(call.demand)
     identity = command_id(call.demand, call.command, call.party, call.key)
-    fold: Fold[DemandState] = Fold(INITIAL)
-    earlier: Done[DemandState] | None = None
-    for recorded, commit, fold in along(INITIAL, await desk.store.load(subject), evolve):
-        if commit.command_id == identity:
-            earlier = Done(fold, commit, recorded.seq, replayed=True)
+    fold, earlier = find(INITIAL, await desk.store.load(subject), evolve, identity)
     if fold.version == 0:
         raise NotFound("demand_not_found")
     authorise(fold.state)

@@ -62,12 +62,16 @@ class Order(Generic[State]):
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[State]):
-    """The command's outcome: the fold after it, its commit (None: nothing to do) and whether it had run before."""
+    """The command's outcome: the fold after it, its commit (None: nothing to do) and whether it had run before.
+
+    `latest`: of a replay, where the subject stands by now.
+    """
 
     fold: Fold[State]
     commit: Commit | None
     seq: int
     replayed: bool
+    latest: Fold[State] | None = None
 
 
 Result = Done[State] | LiandongError
@@ -98,6 +102,16 @@ def along(initial: State, recorded: Iterable[Recorded], evolve: Evolve[State]) -
         commit = read_commit(item)
         fold = advance(fold, commit, item.body, item.seq, evolve)
         yield item, commit, fold
+
+
+def find(initial: State, recorded: Iterable[Recorded], evolve: Evolve[State], command_id: str) -> tuple[Fold[State], Done[State] | None]:
+    """Walk a stored history to its end: where it stands, and the outcome of this command if it has run. Raises Corrupt."""
+    fold: Fold[State] = Fold(initial)
+    earlier: tuple[Fold[State], Commit, int] | None = None
+    for item, commit, fold in along(initial, recorded, evolve):
+        if commit.command_id == command_id:
+            earlier = fold, commit, item.seq
+    return fold, Done(*earlier, replayed=True, latest=fold) if earlier is not None else None
 
 
 def fold_all(initial: State, recorded: Sequence[Recorded], evolve: Evolve[State], start: Fold[State] | None = None) -> Fold[State]:
@@ -193,13 +207,11 @@ async def _reload(
     """Fold the subject afresh; if it already holds this command, that commit is the answer, whatever the rules say now."""
     at_least = outcome.seq if isinstance(outcome, Stored) else outcome.actual if isinstance(outcome, Conflict) else 0
     try:
-        recorded = await store.load(order.subject, at_least=at_least)
-        fold: Fold[State] = Fold(initial)
-        for item, commit, fold in along(initial, recorded, evolve):
-            if commit.command_id == order.command_id:
-                results[index] = Done(fold, commit, item.seq, replayed=True)
-                return
-        folds[index] = fold
+        fold, earlier = find(initial, await store.load(order.subject, at_least=at_least), evolve, order.command_id)
+        if earlier is None:
+            folds[index] = fold
+        else:
+            results[index] = earlier
     except (Unavailable, Corrupt) as error:
         results[index] = error
 
@@ -252,6 +264,7 @@ __all__ = [
     "along",
     "execute",
     "execute_many",
+    "find",
     "fold_all",
     "follows",
     "load_fold",

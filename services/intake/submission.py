@@ -12,8 +12,7 @@ from libs.chassis.keyring import KeyPool
 from libs.demand import INITIAL, DemandState, evolve
 from libs.directory import Directory, Network
 from libs.events import Actor, DemandSubmitted, Refused, Unavailable
-from libs.events.codec import decode
-from libs.events.execute import Done, Fold, Order, execute, fold_all, load_fold
+from libs.events.execute import Done, Fold, Order, execute, find
 from libs.events.names import command_id, demand_id, demand_subject, enterprise_id
 from services.intake.codes import Codes, check_codes
 from services.intake.domain import SubmitDemand, decide
@@ -128,20 +127,15 @@ def _names(directory: Directory, salt: bytes, caller: Caller, key: str) -> tuple
 
 async def _earlier(desk: CommandDesk, demand: str, identity: str) -> Done[DemandState] | None:
     """The stored submission of this very command, if there is one."""
-    recorded = await desk.store.load(demand_subject(demand))
-    if not recorded:
-        return None
-    commit = decode(recorded[0].body)
-    fold = fold_all(INITIAL, recorded[:1], evolve)
-    return Done(fold, commit, recorded[0].seq, replayed=True) if commit.command_id == identity else None
+    _, earlier = find(INITIAL, await desk.store.load(demand_subject(demand)), evolve, identity)
+    return earlier
 
 
 async def _require_same_request(desk: CommandDesk, done: Done[DemandState], body: DemandInput) -> None:
-    """The fold of a replay is that after its first commit; whether it was erased since, is told by all of it."""
+    """The fold of a replay is that after its first commit; whether it was erased since, is told by where it stands now."""
     assert done.commit is not None
-    demand = done.commit.entity
-    now = await load_fold(desk.store, demand_subject(demand), INITIAL, evolve, at_least=done.seq)
-    if request_mac(await key_of(desk, demand, now.state), body) != done.commit.request:
+    assert done.latest is not None
+    if request_mac(await key_of(desk, done.commit.entity, done.latest.state), body) != done.commit.request:
         raise Refused("idempotency_key_reused")
 
 
